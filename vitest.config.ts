@@ -1,8 +1,16 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+// The name of a test file says what it may do:
+//   x.test.ts       no I/O, virtual time only
+//   x.io.test.ts    real LMDB, sockets or child processes
+//   x.sim.test.ts   a seeded simulation of a whole cluster
+//   test/process/   real store processes; one file at a time, after all others, since they measure real time
+
 const conditions = ['flotilla-source'];
-const slow = ['**/*.io.test.ts', '**/*.sim.test.ts'];
 const never = ['**/node_modules/**', '**/dist/**'];
+const beside = { maxWorkers: Math.max(2, availableParallelism() - 1), sequence: { groupOrder: 0 } };
+const alone = { maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: 1 } };
 
 export default defineConfig({
   resolve: { conditions },
@@ -13,16 +21,18 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...beside,
           name: 'unit',
-          include: ['packages/**/*.test.ts', 'tools/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [...never, ...slow, 'test/process/**'],
+          include: ['{packages,tools,test}/**/*.test.ts'],
+          exclude: [...never, '**/*.{io,sim}.test.ts', 'test/process/**'],
         },
       },
       {
         extends: true,
         test: {
+          ...beside,
           name: 'io',
-          include: ['{packages,test,tools}/**/*.io.test.ts'],
+          include: ['{packages,tools,test}/**/*.io.test.ts'],
           exclude: [...never, 'test/process/**'],
           testTimeout: 30_000,
           hookTimeout: 30_000,
@@ -31,6 +41,7 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...beside,
           name: 'sim',
           include: ['{packages,test}/**/*.sim.test.ts'],
           exclude: [...never, 'test/process/**'],
@@ -41,13 +52,12 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...alone,
           name: 'process',
           include: ['test/process/**/*.test.ts'],
           exclude: never,
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
         },
       },
     ],
