@@ -1,1 +1,10 @@
-export {};
+export type { ColdCodec, ColdValue } from './cold-codec.ts';
+export type { DiskSpace } from './disk-space.ts';
+export type { Hasher } from './hash.ts';
+export type { LogStore, LogWrite, ReplicaRecord } from './log-store.ts';
+export type { Listener, Network, Socket, SocketHandler, SocketPath } from './network.ts';
+export type { Counter, Gauge, Histogram, LogFields, LogLevel, LogSink, Meter } from './observe.ts';
+export type { PeerHandler, PeerIdentity, PeerLinks, Urgency } from './peers.ts';
+export { Lane } from './peers.ts';
+export type { StateSnapshot, StateStore, StateView } from './state-store.ts';
+export type { Clock, Random, TimerId, Timers } from './world.ts';

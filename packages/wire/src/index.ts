@@ -1,1 +1,11 @@
-export {};
+export * from './commands.ts';
+export * from './config.ts';
+export * from './entry.ts';
+export * from './frames.ts';
+export * from './handshake.ts';
+export * from './limits.ts';
+export * from './move-entries.ts';
+export * from './placement.ts';
+export * from './reads.ts';
+export * from './requests.ts';
+export * from './results.ts';

@@ -1,0 +1,200 @@
+import {
+  DecodeError,
+  type RaftId,
+  Reader,
+  type StoreId,
+  utf8Decode,
+  utf8Encode,
+  type Writer,
+} from '@flotilla/base';
+import { limits } from './limits.ts';
+
+/**
+ * The versioned map of the cluster. Every change makes a new number; clients and stores keep the newest they
+ * have seen. Shards travel in columns, so that 4,096 of them fit a page of a few tens of KiB.
+ */
+
+export const MovePhase = { moving: 0, cancelling: 1 } as const;
+export type MovePhase = (typeof MovePhase)[keyof typeof MovePhase];
+
+/** An open intent to bring a shard to `target`; its source is the shard's owner, or nobody (owner 0). */
+export interface MoveIntent {
+  /** Number of the config that ordered the move. */
+  readonly moveId: number;
+  readonly target: number;
+  readonly phase: MovePhase;
+  readonly paused: boolean;
+}
+
+export interface ShardRecord {
+  /** gid that serves the shard; 0 while nobody does. */
+  readonly owner: number;
+  /** Raised by one at each change of owner; 0 before the first. */
+  readonly epoch: number;
+  readonly intent: MoveIntent | undefined;
+}
+
+export interface ReplicaPlace {
+  readonly raftId: RaftId;
+  readonly storeId: StoreId;
+  readonly storeIncarnation: string;
+}
+
+export interface GroupRecord {
+  readonly gid: number;
+  /** Number of the config that founded the group. */
+  readonly incarnation: number;
+  /** Ascending raft ids. */
+  readonly replicas: readonly ReplicaPlace[];
+  readonly leaving: boolean;
+}
+
+export interface StoreRecord {
+  readonly storeId: StoreId;
+  readonly incarnation: string;
+  readonly address: string;
+  /** Version of the address as in the address book. */
+  readonly addressVersion: number;
+  readonly zone: string;
+}
+
+export interface ClusterConfig {
+  readonly number: number;
+  /** What made this config, in words: `join 3`, `done move 17 of shard 4`. */
+  readonly cause: string;
+  /** Who asked for it. */
+  readonly author: string;
+  /** Log time of the controller group, ms since 1970. */
+  readonly atMs: number;
+  /** Indexed by shard. */
+  readonly shards: readonly ShardRecord[];
+  /** Ascending gid; the controller group is not among them. */
+  readonly groups: readonly GroupRecord[];
+  /** Where the controller group runs. */
+  readonly controller: GroupRecord;
+  /** Ascending store id. */
+  readonly stores: readonly StoreRecord[];
+}
+
+const CONFIG_FORMAT = 1;
+
+export function writeReplicas(out: Writer, replicas: readonly ReplicaPlace[]): void {
+  out.u8(replicas.length);
+  for (const replica of replicas) {
+    out.u53(replica.raftId);
+    out.bytes16(utf8Encode(replica.storeId));
+    out.bytes16(utf8Encode(replica.storeIncarnation));
+  }
+}
+
+export function readReplicas(from: Reader): ReplicaPlace[] {
+  const count = from.u8();
+  if (count > 4 * limits.replicasPerGroup) throw new DecodeError(`${count} replicas in one group`);
+  const replicas: ReplicaPlace[] = [];
+  for (let at = 0; at < count; at++) {
+    replicas.push({
+      raftId: from.u53(),
+      storeId: utf8Decode(from.bytes16(64)),
+      storeIncarnation: utf8Decode(from.bytes16(64)),
+    });
+  }
+  return replicas;
+}
+
+function writeGroup(out: Writer, group: GroupRecord): void {
+  out.u32(group.gid);
+  out.u53(group.incarnation);
+  writeReplicas(out, group.replicas);
+  out.bool(group.leaving);
+}
+
+function readGroup(from: Reader): GroupRecord {
+  return {
+    gid: from.u32(),
+    incarnation: from.u53(),
+    replicas: readReplicas(from),
+    leaving: from.bool(),
+  };
+}
+
+export function writeConfig(out: Writer, config: ClusterConfig): void {
+  out.u8(CONFIG_FORMAT);
+  out.u53(config.number);
+  out.text(config.cause);
+  out.text(config.author);
+  out.u53(config.atMs);
+  out.u32(config.shards.length);
+  for (const shard of config.shards) out.u32(shard.owner);
+  for (const shard of config.shards) out.u32(shard.epoch);
+  const moving = config.shards.filter((shard) => shard.intent !== undefined).length;
+  out.u32(moving);
+  config.shards.forEach((shard, number) => {
+    const intent = shard.intent;
+    if (intent === undefined) return;
+    out.u16(number);
+    out.u53(intent.moveId);
+    out.u32(intent.target);
+    out.u8(intent.phase);
+    out.bool(intent.paused);
+  });
+  out.u32(config.groups.length);
+  for (const group of config.groups) writeGroup(out, group);
+  writeGroup(out, config.controller);
+  out.u32(config.stores.length);
+  for (const store of config.stores) {
+    out.bytes16(utf8Encode(store.storeId));
+    out.bytes16(utf8Encode(store.incarnation));
+    out.bytes16(utf8Encode(store.address));
+    out.u53(store.addressVersion);
+    out.bytes16(utf8Encode(store.zone));
+  }
+}
+
+export function readConfig(bytes: Uint8Array): ClusterConfig {
+  const from = new Reader(bytes);
+  const format = from.u8();
+  if (format !== CONFIG_FORMAT)
+    throw new DecodeError(`config format ${format} is not known here`, { format });
+  const number = from.u53();
+  const cause = from.text(1024);
+  const author = from.text(1024);
+  const atMs = from.u53();
+  const shardCount = from.count(limits.shardCountMax, 8);
+  const owners: number[] = [];
+  for (let shard = 0; shard < shardCount; shard++) owners.push(from.u32());
+  const epochs: number[] = [];
+  for (let shard = 0; shard < shardCount; shard++) epochs.push(from.u32());
+  const intents = new Map<number, MoveIntent>();
+  const moving = from.count(shardCount, 16);
+  for (let at = 0; at < moving; at++) {
+    const shard = from.u16();
+    const moveId = from.u53();
+    const target = from.u32();
+    const phase = from.u8();
+    if (phase !== MovePhase.moving && phase !== MovePhase.cancelling)
+      throw new DecodeError(`move phase ${phase}`);
+    intents.set(shard, { moveId, target, phase, paused: from.bool() });
+  }
+  const shards = owners.map((owner, shard) => ({
+    owner,
+    epoch: epochs[shard] as number,
+    intent: intents.get(shard),
+  }));
+  const groups: GroupRecord[] = [];
+  const groupCount = from.count(limits.groupsMax, 14);
+  for (let at = 0; at < groupCount; at++) groups.push(readGroup(from));
+  const controller = readGroup(from);
+  const stores: StoreRecord[] = [];
+  const storeCount = from.count(limits.storesMax, 16);
+  for (let at = 0; at < storeCount; at++) {
+    stores.push({
+      storeId: utf8Decode(from.bytes16(64)),
+      incarnation: utf8Decode(from.bytes16(64)),
+      address: utf8Decode(from.bytes16(limits.addressBytes)),
+      addressVersion: from.u53(),
+      zone: utf8Decode(from.bytes16(256)),
+    });
+  }
+  from.expectEnd();
+  return { number, cause, author, atMs, shards, groups, controller, stores };
+}
