@@ -17,6 +17,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     passWithNoTests: true,
+    // CommonJS packages are imported exactly as Node does it, so that what passes here also starts there.
+    deps: { interopDefault: false },
     projects: [
       {
         extends: true,
