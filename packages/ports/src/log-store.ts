@@ -31,6 +31,11 @@ export interface LogWrite {
 export interface LogStore {
   /** All replicas found at open, tombstones included. */
   replicas(): readonly ReplicaRecord[];
+  /**
+   * Groups whose record, hard state or log was found damaged: every read of them throws `CorruptionError`, and
+   * they take no write but one that replaces the whole replica. One without a readable record is only here.
+   */
+  damaged(): readonly GroupName[];
   /** Undefined for a replica without one. */
   hardState(group: GroupName): HardState | undefined;
   /** First index present is `start.index + 1`; an empty log has `last = first - 1`. Includes pending commits. */
