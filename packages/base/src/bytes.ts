@@ -4,7 +4,7 @@ export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 
 /** Lexicographic order of unsigned bytes; a prefix comes first. */
 export function compareBytes(left: Uint8Array, right: Uint8Array): number {
-  const shorter = left.length < right.length ? left.length : right.length;
+  const shorter = Math.min(left.length, right.length);
   for (let at = 0; at < shorter; at++) {
     const difference = (left[at] as number) - (right[at] as number);
     if (difference !== 0) return difference;

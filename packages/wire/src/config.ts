@@ -101,19 +101,37 @@ export function readReplicas(from: Reader): ReplicaPlace[] {
   return replicas;
 }
 
-function writeGroup(out: Writer, group: GroupRecord): void {
+export function writeGroup(out: Writer, group: GroupRecord): void {
   out.u32(group.gid);
   out.u53(group.incarnation);
   writeReplicas(out, group.replicas);
   out.bool(group.leaving);
 }
 
-function readGroup(from: Reader): GroupRecord {
+export function readGroup(from: Reader): GroupRecord {
   return {
     gid: from.u32(),
     incarnation: from.u53(),
     replicas: readReplicas(from),
     leaving: from.bool(),
+  };
+}
+
+export function writeStore(out: Writer, store: StoreRecord): void {
+  out.bytes16(utf8Encode(store.storeId));
+  out.bytes16(utf8Encode(store.incarnation));
+  out.bytes16(utf8Encode(store.address));
+  out.u53(store.addressVersion);
+  out.bytes16(utf8Encode(store.zone));
+}
+
+export function readStore(from: Reader): StoreRecord {
+  return {
+    storeId: utf8Decode(from.bytes16(64)),
+    incarnation: utf8Decode(from.bytes16(64)),
+    address: utf8Decode(from.bytes16(limits.addressBytes)),
+    addressVersion: from.u53(),
+    zone: utf8Decode(from.bytes16(256)),
   };
 }
 
@@ -141,13 +159,7 @@ export function writeConfig(out: Writer, config: ClusterConfig): void {
   for (const group of config.groups) writeGroup(out, group);
   writeGroup(out, config.controller);
   out.u32(config.stores.length);
-  for (const store of config.stores) {
-    out.bytes16(utf8Encode(store.storeId));
-    out.bytes16(utf8Encode(store.incarnation));
-    out.bytes16(utf8Encode(store.address));
-    out.u53(store.addressVersion);
-    out.bytes16(utf8Encode(store.zone));
-  }
+  for (const store of config.stores) writeStore(out, store);
 }
 
 export function readConfig(bytes: Uint8Array): ClusterConfig {
@@ -187,13 +199,7 @@ export function readConfig(bytes: Uint8Array): ClusterConfig {
   const stores: StoreRecord[] = [];
   const storeCount = from.count(limits.storesMax, 16);
   for (let at = 0; at < storeCount; at++) {
-    stores.push({
-      storeId: utf8Decode(from.bytes16(64)),
-      incarnation: utf8Decode(from.bytes16(64)),
-      address: utf8Decode(from.bytes16(limits.addressBytes)),
-      addressVersion: from.u53(),
-      zone: utf8Decode(from.bytes16(256)),
-    });
+    stores.push(readStore(from));
   }
   from.expectEnd();
   return { number, cause, author, atMs, shards, groups, controller, stores };

@@ -7,6 +7,8 @@ export * from './handshake.ts';
 export * from './limits.ts';
 export * from './move-entries.ts';
 export * from './placement.ts';
+export * from './raft-frames.ts';
 export * from './reads.ts';
 export * from './requests.ts';
 export * from './results.ts';
+export * from './snapshot-frames.ts';
