@@ -1,0 +1,255 @@
+import {
+  DecodeError,
+  GID_MAX,
+  isCount,
+  isStoreId,
+  Reader,
+  type StoreId,
+  utf8Encode,
+  Writer,
+} from '@flotilla/base';
+import type { ColdCodec, ColdValue } from '@flotilla/ports';
+import {
+  type JoinGroup,
+  limits,
+  REQUEST_ID_LENGTH_MAX,
+  type ReplicaPlace,
+  type StoreRecord,
+} from '@flotilla/wire';
+import { CONTROLLER_ENTRY_FORMAT, controllerLimits } from './format.ts';
+
+/**
+ * What the controller group can be told. A command is a wish; whether it fits is decided where it is applied.
+ * Parsing checks shapes only, but those strictly: what passed here is stored, and must come back from the
+ * store exactly as it went in, or a reloaded replica would decide otherwise than its peers.
+ */
+
+/** The first entry of a cluster. A repeat with the same content is a success. */
+export interface FoundCommand {
+  readonly kind: 'found';
+  readonly clusterId: string;
+  readonly shardCount: number;
+  /** Members of the controller group, ascending raft ids. */
+  readonly replicas: readonly ReplicaPlace[];
+  /** At least the stores of these members. */
+  readonly stores: readonly StoreRecord[];
+}
+
+/** What a store says about itself at each start. */
+export interface RegisterStoreCommand extends StoreRecord {
+  readonly kind: 'registerStore';
+}
+
+export interface JoinCommand {
+  readonly kind: 'join';
+  readonly groups: readonly JoinGroup[];
+}
+
+export interface LeaveCommand {
+  readonly kind: 'leave';
+  readonly gids: readonly number[];
+}
+
+export interface MoveCommand {
+  readonly kind: 'move';
+  readonly shard: number;
+  readonly gid: number;
+}
+
+/** Shards that their new owner serves. Any number of them makes one config. */
+export interface DoneCommand {
+  readonly kind: 'done';
+  readonly moves: readonly DoneMove[];
+}
+
+export interface DoneMove {
+  readonly shard: number;
+  readonly moveId: number;
+}
+
+export type ControllerCommand =
+  | FoundCommand
+  | RegisterStoreCommand
+  | JoinCommand
+  | LeaveCommand
+  | MoveCommand
+  | DoneCommand;
+
+export interface ControllerRequest {
+  /** Made by whoever asked; a repeat gets the first answer. Empty: not remembered. */
+  readonly requestId: string;
+  readonly author: string;
+  readonly command: ControllerCommand;
+}
+
+/** An entry with an empty stamp; the leader fills it in (`stampControllerEntry`) and proposes the bytes. */
+export function encodeControllerEntry(
+  codec: ColdCodec,
+  command: ControllerCommand,
+  requestId: string,
+  author: string,
+): Uint8Array {
+  const out = new Writer(256);
+  out.u8(CONTROLLER_ENTRY_FORMAT);
+  out.u53(0);
+  out.raw(codec.encode({ request: requestId, author, command: commandToCold(command) }));
+  return out.finish();
+}
+
+const DONE_BYTES = 10;
+/** The wire counts UTF-16 units, of which each takes at most three bytes. */
+const REQUEST_ID_BYTES_MAX = 3 * REQUEST_ID_LENGTH_MAX;
+
+/** Done moves travel packed: a cold value may not hold as many elements as a cluster has shards. */
+function packMoves(moves: readonly DoneMove[]): Uint8Array {
+  const out = new Writer(moves.length * DONE_BYTES);
+  for (const move of moves) {
+    out.u16(move.shard);
+    out.u53(move.moveId);
+  }
+  return out.finish();
+}
+
+function commandToCold(command: ControllerCommand): ColdValue {
+  switch (command.kind) {
+    case 'found':
+      return {
+        ...command,
+        replicas: command.replicas.map((replica) => ({ ...replica })),
+        stores: command.stores.map((store) => ({ ...store })),
+      };
+    case 'join':
+      return { ...command, groups: command.groups.map((group) => ({ ...group })) };
+    case 'done':
+      return { kind: 'done', moves: packMoves(command.moves) };
+    default:
+      return { ...command };
+  }
+}
+
+type Fields = { readonly [key: string]: ColdValue };
+
+function wrong(where: string, wanted: string): DecodeError {
+  return new DecodeError(`${where} is not ${wanted}`, { where });
+}
+
+function fields(value: ColdValue, where: string): Fields {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject || value instanceof Uint8Array) throw wrong(where, 'an object');
+  return value as Fields;
+}
+
+function list<T>(
+  value: ColdValue,
+  where: string,
+  max: number,
+  item: (value: ColdValue, where: string) => T,
+): readonly T[] {
+  if (!Array.isArray(value) || value.length > max) throw wrong(where, `a list of at most ${max}`);
+  return (value as readonly ColdValue[]).map((each, at): T => item(each, `${where}[${at}]`));
+}
+
+/** A lone surrogate would be stored as U+FFFD: the text after a reload would be another one. */
+function text(value: ColdValue, where: string, bytesMax: number, bytesMin = 0): string {
+  if (typeof value === 'string' && value.length <= bytesMax && value.isWellFormed()) {
+    const length = utf8Encode(value).length;
+    if (length >= bytesMin && length <= bytesMax) return value;
+  }
+  throw wrong(where, `a text of ${bytesMin} to ${bytesMax} bytes`);
+}
+
+function count(value: ColdValue, where: string, max: number = Number.MAX_SAFE_INTEGER, min = 0): number {
+  if (typeof value !== 'number' || !isCount(value) || value > max || value < min)
+    throw wrong(where, `a whole number from ${min} to ${max}`);
+  // Turns -0, which a codec may carry, into the 0 that comes back from the store.
+  return value + 0;
+}
+
+function gid(value: ColdValue, where: string): number {
+  return count(value, where, GID_MAX, 1);
+}
+
+function storeId(value: ColdValue, where: string): StoreId {
+  if (typeof value === 'string' && isStoreId(value)) return value;
+  throw wrong(where, 'a store id (1 to 64 of the characters a-z A-Z 0-9 . _ -, first one a letter or digit)');
+}
+
+function incarnation(value: ColdValue, where: string): string {
+  return text(value, where, controllerLimits.incarnationBytes, 1);
+}
+
+function store(value: ColdValue, where: string): StoreRecord {
+  const from = fields(value, where);
+  return {
+    storeId: storeId(from.storeId, `${where}.storeId`),
+    incarnation: incarnation(from.incarnation, `${where}.incarnation`),
+    address: text(from.address, `${where}.address`, limits.addressBytes, 1),
+    addressVersion: count(from.addressVersion, `${where}.addressVersion`),
+    zone: text(from.zone, `${where}.zone`, controllerLimits.zoneBytes),
+  };
+}
+
+function replica(value: ColdValue, where: string): ReplicaPlace {
+  const from = fields(value, where);
+  return {
+    raftId: count(from.raftId, `${where}.raftId`, Number.MAX_SAFE_INTEGER, 1),
+    storeId: storeId(from.storeId, `${where}.storeId`),
+    storeIncarnation: incarnation(from.storeIncarnation, `${where}.storeIncarnation`),
+  };
+}
+
+function joinGroup(value: ColdValue, where: string): JoinGroup {
+  const from = fields(value, where);
+  const stores = list(from.stores, `${where}.stores`, limits.storesMax, storeId);
+  return { gid: gid(from.gid, `${where}.gid`), stores };
+}
+
+function doneMoves(value: ColdValue, where: string): readonly DoneMove[] {
+  const isPacked = value instanceof Uint8Array && value.length % DONE_BYTES === 0;
+  if (!isPacked || value.length > limits.shardCountMax * DONE_BYTES) throw wrong(where, 'packed moves');
+  const from = new Reader(value);
+  const moves: DoneMove[] = [];
+  while (from.remaining > 0) moves.push({ shard: from.u16(), moveId: from.u53() });
+  return moves;
+}
+
+/** Throws `DecodeError` with the path of what does not fit. */
+export function parseControllerCommand(value: ColdValue): ControllerCommand {
+  const from = fields(value, 'command');
+  switch (from.kind) {
+    case 'found':
+      return {
+        kind: 'found',
+        clusterId: text(from.clusterId, 'clusterId', controllerLimits.clusterIdBytes, 1),
+        shardCount: count(from.shardCount, 'shardCount', limits.shardCountMax, 1),
+        replicas: list(from.replicas, 'replicas', limits.replicasPerGroup, replica),
+        stores: list(from.stores, 'stores', limits.storesMax, store),
+      };
+    case 'registerStore':
+      return { kind: 'registerStore', ...store(value, 'store') };
+    case 'join':
+      return { kind: 'join', groups: list(from.groups, 'groups', limits.groupsMax, joinGroup) };
+    case 'leave':
+      return { kind: 'leave', gids: list(from.gids, 'gids', limits.groupsMax, gid) };
+    case 'move':
+      return {
+        kind: 'move',
+        shard: count(from.shard, 'shard', limits.shardCountMax - 1),
+        gid: gid(from.gid, 'gid'),
+      };
+    case 'done':
+      return { kind: 'done', moves: doneMoves(from.moves, 'moves') };
+    default:
+      throw wrong('command.kind', 'known in this entry format');
+  }
+}
+
+/** Throws `DecodeError` (or whatever the codec throws) for a body that is not a request. */
+export function decodeControllerRequest(codec: ColdCodec, body: Uint8Array): ControllerRequest {
+  const from = fields(codec.decode(body), 'request');
+  return {
+    requestId: text(from.request, 'request', REQUEST_ID_BYTES_MAX),
+    author: text(from.author, 'author', controllerLimits.authorBytes),
+    command: parseControllerCommand(from.command),
+  };
+}
