@@ -1,6 +1,7 @@
 export * from './admin.ts';
 export * from './commands.ts';
 export * from './config.ts';
+export * from './config-delta.ts';
 export * from './entry.ts';
 export * from './frames.ts';
 export * from './handshake.ts';
