@@ -1,0 +1,51 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AddressBookFile, decodeAddressBook } from './address-book-file.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'flotilla-book-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const entry = (storeId: string, version = 1) => ({ storeId, incarnation: 'i', address: 'h:1', version });
+const never = (error: Error) => {
+  throw error;
+};
+
+describe('the address book on disk', () => {
+  test('is empty in a new directory, and its own version rises with every start', () => {
+    const first = new AddressBookFile(directory, 0);
+    expect(first.entries).toEqual([]);
+    expect(first.damage).toBeUndefined();
+    expect([first.ownVersion, new AddressBookFile(directory, 0).ownVersion]).toEqual([1, 2]);
+  });
+
+  test('keeps the last of several saves', async () => {
+    const book = new AddressBookFile(directory, 0);
+    for (let version = 1; version <= 9; version++) book.save([entry('s2', version)], never);
+    await book.flushed();
+    expect(new AddressBookFile(directory, 0).entries).toEqual([entry('s2', 9)]);
+  });
+
+  test('survives damage as an empty one whose version still rises', () => {
+    const path = join(directory, 'address-book');
+    new AddressBookFile(directory, 5_000_000);
+    const bytes = readFileSync(path);
+    bytes[9] = (bytes[9] as number) ^ 1;
+    writeFileSync(path, bytes);
+    const book = new AddressBookFile(directory, 5_001_000);
+    expect(book.damage).toMatch(/checksum/);
+    expect(book.ownVersion).toBe(5_001);
+    expect(decodeAddressBook(new Uint8Array(readFileSync(path))).ownVersion).toBe(5_001);
+  });
+
+  test('half a file is damage too', () => {
+    const path = join(directory, 'address-book');
+    new AddressBookFile(directory, 0);
+    writeFileSync(path, readFileSync(path).subarray(0, 5));
+    expect(new AddressBookFile(directory, 0).damage).toBeDefined();
+  });
+});
