@@ -1,0 +1,161 @@
+import { assert, EMPTY_BYTES, EntryKind, type Message, MessageKind } from '@flotilla/base';
+import type { Core } from './core.ts';
+import { hex } from './describe.ts';
+import { CAMPAIGN_TRANSFER, draft, messageKindName } from './messages.ts';
+import { broadcastAppend } from './replication.ts';
+import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.ts';
+import type { StepResult } from './step-result.ts';
+
+/** Elections (paper 5.2, 5.4; pre-vote: thesis 9.6). */
+
+export type Campaign = 'pre-election' | 'election' | 'transfer';
+
+/** Bytes of entries looked at in one go when searching for unapplied changes of membership. */
+const SCAN_BYTES = 1 << 20;
+
+/** Starts an election, unless this node should not. */
+export function campaignIfAllowed(core: Core, campaign: Campaign): void {
+  if (core.role === 'leader') {
+    core.logger?.log('debug', () => `${hex(core.id)} ignoring MsgHup because already leader`);
+    return;
+  }
+  if (!core.promotable) {
+    core.logger?.log('warn', () => `${hex(core.id)} is unpromotable and can not campaign`);
+    return;
+  }
+  if (hasUnappliedConfChange(core)) {
+    core.logger?.log(
+      'warn',
+      () =>
+        `${hex(core.id)} cannot campaign at term ${core.term} since there are still pending configuration changes to apply`,
+    );
+    return;
+  }
+  core.logger?.log('info', () => `${hex(core.id)} is starting a new election at term ${core.term}`);
+  runCampaign(core, campaign);
+}
+
+/**
+ * Configurations take effect as they are applied, not as they are appended. Without this rule:
+ *
+ * 1. {1,2,3} adds 4 and then 5, one simple change after the other; both commit, node 3 has applied neither.
+ * 2. Nodes 1, 4 and 5 form a majority of {1..5}; 2 and 3 one of {1,2,3}, which 3 still believes in.
+ * 3. 3 campaigns with the vote of 2, while 1 leads with 4 and 5: two leaders that know nothing of each other.
+ *
+ * What is committed is enough to look at: as long as at most one change is under way, majorities of
+ * neighbouring configurations overlap.
+ */
+export function hasUnappliedConfChange(core: Core): boolean {
+  const { log } = core;
+  let next = log.applied + 1;
+  while (next <= log.committed) {
+    const entries = log.slice(next, log.committed + 1, SCAN_BYTES);
+    assert(entries !== undefined, 'entries are kept until they are applied');
+    for (const entry of entries) if (entry.kind !== EntryKind.normal) return true;
+    next += entries.length;
+  }
+  return false;
+}
+
+function runCampaign(core: Core, campaign: Campaign): void {
+  const pre = campaign === 'pre-election';
+  if (pre) becomePreCandidate(core);
+  else becomeCandidate(core);
+  const kind = pre ? MessageKind.preVote : MessageKind.vote;
+  // A pre-vote asks about the next term without entering it.
+  const term = pre ? core.term + 1 : core.term;
+  const { lastIndex, lastTerm } = core.log;
+  for (const id of core.tracker.voters) {
+    if (id === core.id) {
+      // The own vote counts when it is durable, like everybody else's: a candidate that crashed after
+      // counting a vote that it does not remember could vote again in that term.
+      const own = draft(responseKind(kind), id);
+      own.term = term;
+      core.send(own);
+      continue;
+    }
+    core.logger?.log(
+      'info',
+      () =>
+        `${hex(core.id)} [logterm: ${lastTerm}, index: ${lastIndex}] sent ${messageKindName(kind)} request to ${hex(id)} at term ${core.term}`,
+    );
+    const request = draft(kind, id);
+    request.term = term;
+    request.index = lastIndex;
+    request.logTerm = lastTerm;
+    request.context = campaign === 'transfer' ? CAMPAIGN_TRANSFER : EMPTY_BYTES;
+    core.send(request);
+  }
+}
+
+function responseKind(kind: MessageKind): MessageKind {
+  return kind === MessageKind.preVote ? MessageKind.preVoteResp : MessageKind.voteResp;
+}
+
+/**
+ * Answers a request for a vote or a pre-vote, in any role. Neither needs the candidate or this node to be a
+ * voter in *our* configuration: ours may be older than theirs. A learner that was promoted by a change that it
+ * has not applied yet would otherwise hold up the very election that could tell it.
+ */
+export function handleVoteRequest(core: Core, message: Message): StepResult {
+  const { kind, from, index, logTerm } = message;
+  const mayVote =
+    // A repeated request gets the same answer.
+    core.vote === from ||
+    // Not voted, and nobody leads this term: a known leader has a majority, and the vote could only harm.
+    (core.vote === 0 && core.leaderId === 0) ||
+    // A pre-vote promises nothing.
+    (kind === MessageKind.preVote && message.term > core.term);
+  const granted = mayVote && core.log.isUpToDate(index, logTerm);
+  core.logger?.log('info', () => {
+    const { lastTerm, lastIndex } = core.log;
+    const verb = granted ? 'cast' : 'rejected';
+    const name = messageKindName(kind);
+    return `${hex(core.id)} [logterm: ${lastTerm}, index: ${lastIndex}, vote: ${hex(core.vote)}] ${verb} ${name} ${granted ? 'for' : 'from'} ${hex(from)} [logterm: ${logTerm}, index: ${index}] at term ${core.term}`;
+  });
+  const answer = draft(responseKind(kind), from);
+  if (granted) {
+    // The term of the request, not ours: a pre-candidate asks about a term that neither side has entered.
+    answer.term = message.term;
+    core.send(answer);
+    if (kind === MessageKind.vote) {
+      core.electionElapsed = 0;
+      core.vote = from;
+    }
+  } else {
+    answer.term = core.term;
+    answer.reject = true;
+    core.send(answer);
+  }
+  return 'ok';
+}
+
+/** A vote for the election under way. Answers of the other kind are late ones of an earlier stage. */
+export function handleVoteResponse(core: Core, message: Message): StepResult {
+  const { kind, from, reject } = message;
+  const expected = core.role === 'pre-candidate' ? MessageKind.preVoteResp : MessageKind.voteResp;
+  if (kind !== expected) return 'ok';
+  const name = messageKindName(kind);
+  core.logger?.log(
+    'info',
+    () => `${hex(core.id)} received ${name}${reject ? ' rejection' : ''} from ${hex(from)} at term ${core.term}`,
+  );
+  core.tracker.recordVote(from, !reject);
+  core.logger?.log('info', () => {
+    const { granted, rejected } = core.tracker.countVotes();
+    return `${hex(core.id)} has received ${granted} ${name} votes and ${rejected} vote rejections`;
+  });
+  const result = core.tracker.voteResult();
+  if (result === 'won') {
+    if (core.role === 'pre-candidate') {
+      runCampaign(core, 'election');
+    } else {
+      becomeLeader(core);
+      broadcastAppend(core);
+    }
+  } else if (result === 'lost') {
+    // Same term: a refusal of a pre-vote carries the term of whoever refused, and was handled before.
+    becomeFollower(core, core.term, 0);
+  }
+  return 'ok';
+}
