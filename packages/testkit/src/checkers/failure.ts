@@ -1,0 +1,20 @@
+/**
+ * A promise of the system was broken. The first sentence says which and where, the story tells what led to
+ * it, oldest first, in words that need no debugger.
+ */
+export class CheckFailure extends Error {
+  readonly checker: string;
+  readonly story: readonly string[];
+
+  constructor(checker: string, message: string, story: readonly string[] = []) {
+    super(message);
+    this.name = 'CheckFailure';
+    this.checker = checker;
+    this.story = story;
+  }
+
+  /** The whole report as text. */
+  report(): string {
+    return [`${this.checker}: ${this.message}`, ...this.story.map((line) => `  ${line}`)].join('\n');
+  }
+}
