@@ -13,3 +13,4 @@ export * from './reads.ts';
 export * from './requests.ts';
 export * from './results.ts';
 export * from './snapshot-frames.ts';
+export * from './time-entries.ts';

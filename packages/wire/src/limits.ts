@@ -13,6 +13,8 @@ export const limits = {
   scanPageRecords: 1000,
   scanPageBytes: 1_048_576,
   rangeDeleteKeys: 1000,
+  /** Records and session rows that one time entry may remove, over all its shards. */
+  timeEntryItems: 1000,
   inFlightRequests: 4096,
   peerFrameBytes: 8_388_608,
   clientFrameBytes: 5_242_880,

@@ -117,6 +117,59 @@ export function writeRefused(out: Writer, why: string): void {
   out.text(why);
 }
 
+/** A status that carries nothing. */
+export function writeStatus(
+  out: Writer,
+  status:
+    | typeof Status.sessionExpired
+    | typeof Status.belowFloor
+    | typeof Status.badSession
+    | typeof Status.notANumber
+    | typeof Status.overflow
+    | typeof Status.tooLarge
+    | typeof Status.absent,
+): void {
+  out.u8(status);
+}
+
+export function writeRangeDeleted(out: Writer, version: number, count: number, next: Uint8Array): void {
+  out.u8(Status.rangeDeleted);
+  out.u53(version);
+  out.u32(count);
+  out.bytes16(next);
+}
+
+export function writeRecord(out: Writer, version: number, createVersion: number, value: Uint8Array): void {
+  out.u8(Status.record);
+  out.u53(version);
+  out.u53(createVersion);
+  out.bytes32(value);
+}
+
+/** Begins a page; returns the place for {@link endPage}. */
+export function beginPage(out: Writer): number {
+  out.u8(Status.page);
+  return out.reserve(4);
+}
+
+export function writePageRecord(
+  out: Writer,
+  key: Uint8Array,
+  version: number,
+  createVersion: number,
+  value: Uint8Array,
+): void {
+  out.bytes16(key);
+  out.u53(version);
+  out.u53(createVersion);
+  out.bytes32(value);
+}
+
+export function endPage(out: Writer, countAt: number, count: number, more: boolean): void {
+  out.patchU32(countAt, count);
+  out.bool(more);
+}
+
 /** Reads one result; byte fields are views into the reader's bytes. */
 export function readResult(from: Reader): Result {
   const status = from.u8() as Status;

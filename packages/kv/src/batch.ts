@@ -1,0 +1,142 @@
+import { Reader, type Writer } from '@flotilla/base';
+import {
+  blankCommand,
+  type Command,
+  commandFault,
+  type EntryHead,
+  isRefused,
+  readBatchHead,
+  readCommand,
+  Status,
+  sessionLimits,
+  sessionOpenedAt,
+  writeElsewhere,
+  writeRefused,
+  writeStatus,
+  writeWait,
+} from '@flotilla/wire';
+import type { Executor } from './executor.ts';
+import { writeOutcome } from './outcome.ts';
+import type { SessionRow } from './session-row.ts';
+import { mixSession, type SessionTable } from './session-table.ts';
+import { type Shard, ShardState } from './shard.ts';
+
+const NOT_READY_RETRY_MS = 50;
+const TOO_MANY_SESSIONS_RETRY_MS = 1000;
+
+/** Answers for a shard that is not served here at the epoch that the client believes in. */
+export function writeNotHere(out: Writer, gid: number, shard: Shard): void {
+  switch (shard.state) {
+    case ShardState.importing:
+      // No redirect back: the source will refuse, or has already.
+      writeWait(out, Status.notReady, NOT_READY_RETRY_MS);
+      return;
+    case ShardState.frozen:
+      writeElsewhere(out, Status.moved, shard.hintGid, shard.hintEpoch);
+      return;
+    case ShardState.serving:
+      writeElsewhere(out, Status.wrongGroup, gid, shard.epoch);
+      return;
+    default:
+      writeElsewhere(out, Status.wrongGroup, shard.hintGid, shard.hintEpoch);
+  }
+}
+
+/**
+ * Applies the commands of one client batch, one by one, each on the state that the one before it left:
+ * ownership, then limits, then the session's checks, then conditions and change. Everything up to the
+ * execution changes nothing and speaks of this attempt only.
+ */
+export class BatchApplier {
+  readonly #gid: number;
+  readonly #shards: readonly Shard[];
+  readonly #sessions: SessionTable;
+  readonly #executor: Executor;
+  readonly #command: Command = blankCommand();
+  /** Of the batch that is being applied. */
+  #session: Uint8Array = new Uint8Array(0);
+  #sessionMix = 0;
+  #openedAt = 0;
+  #floor = 0;
+
+  constructor(gid: number, shards: readonly Shard[], sessions: SessionTable, executor: Executor) {
+    this.#gid = gid;
+    this.#shards = shards;
+    this.#sessions = sessions;
+    this.#executor = executor;
+  }
+
+  /** The entry must be walkable. `stamp`: the highest applied, this entry's included. */
+  apply(entry: Uint8Array, head: EntryHead, stamp: number, out: Writer | undefined): void {
+    const from = new Reader(entry, head.bodyAt);
+    const { session, floor } = readBatchHead(from);
+    this.#session = session;
+    this.#sessionMix = mixSession(session);
+    this.#openedAt = sessionOpenedAt(session);
+    this.#floor = floor;
+    for (let at = 0; at < head.count; at++) {
+      readCommand(from, this.#command);
+      this.#apply(stamp, isRefused(entry, head, at), out);
+    }
+  }
+
+  #apply(stamp: number, refused: boolean, out: Writer | undefined): void {
+    const command = this.#command;
+    const shard = this.#shards[command.shard];
+    if (shard === undefined) {
+      if (out !== undefined) {
+        writeRefused(out, `shard ${command.shard} of a cluster that has ${this.#shards.length}`);
+      }
+      return;
+    }
+    if (shard.state !== ShardState.serving || shard.epoch !== command.epoch) {
+      if (out !== undefined) writeNotHere(out, this.#gid, shard);
+      return;
+    }
+    const fault = commandFault(command);
+    if (fault !== undefined || refused) {
+      if (out !== undefined) writeRefused(out, fault ?? 'the leader of the group refused it');
+      return;
+    }
+    const now = Math.max(stamp, shard.timeFloor);
+    this.#applyInSession(shard, now, out);
+  }
+
+  /** The checks of the session protocol, in its order; only an execution changes anything. */
+  #applyInSession(shard: Shard, now: number, out: Writer | undefined): void {
+    const command = this.#command;
+    const openedAt = this.#openedAt;
+    const seq = this.#floor + command.seqOffset;
+    const fits = command.seqOffset < sessionLimits.window && seq <= Number.MAX_SAFE_INTEGER;
+    if (!fits || openedAt > now + sessionLimits.skewMax) {
+      if (out !== undefined) writeStatus(out, Status.badSession);
+      return;
+    }
+    if (now >= openedAt + sessionLimits.life) {
+      if (out !== undefined) writeStatus(out, Status.sessionExpired);
+      return;
+    }
+    let row: SessionRow | undefined = this.#sessions.find(shard, this.#session, this.#sessionMix);
+    if (row !== undefined) {
+      const kept = row.find(seq);
+      if (kept !== undefined) {
+        if (out !== undefined) writeOutcome(out, kept);
+        return;
+      }
+      if (seq < row.floor) {
+        if (out !== undefined) writeStatus(out, Status.belowFloor);
+        return;
+      }
+    } else if (shard.rowCount >= sessionLimits.rowsPerShard) {
+      if (out !== undefined) writeWait(out, Status.tooManySessions, TOO_MANY_SESSIONS_RETRY_MS);
+      return;
+    } else {
+      row = this.#sessions.create(shard, this.#session, this.#sessionMix);
+    }
+    const executor = this.#executor;
+    executor.run(shard, command, now);
+    row.keep(seq, this.#floor, shard.revision, executor.outcome);
+    this.#sessions.touch(row);
+    if (out !== undefined) writeOutcome(out, executor.outcome);
+  }
+}
