@@ -48,7 +48,12 @@ export function plan(input: PlanInput): readonly PlannedMove[] {
   if (groups.length === 0) return [];
   const least = Math.floor(input.shards.length / groups.length);
   let larger = input.shards.length % groups.length;
-  for (const group of [...groups].sort(largestFirst)) group.size = larger-- > 0 ? least + 1 : least;
+  // A place above the least saves a move where a group holds more, and a shard on its way from being turned
+  // round where all that would move is on its way.
+  const saved = ({ held, resting }: Holding): number =>
+    (held.length > least ? 1 : 0) + (held.length - least > resting ? 1 : 0);
+  groups.sort((left, right) => saved(right) - saved(left) || largestFirst(left, right));
+  for (const group of groups) group.size = larger-- > 0 ? least + 1 : least;
   return deal(input, holdings);
 }
 
@@ -80,6 +85,8 @@ interface Holding {
   readonly gid: number;
   /** Shards in ascending order. */
   readonly held: number[];
+  /** How many of these have no open move. */
+  resting: number;
   /** How many it shall hold. */
   size: number;
 }
@@ -98,11 +105,13 @@ function holdingsOf(input: PlanInput): Holdings {
   const byGroup = new Map<number, Holding>();
   for (const gid of [...input.groups].sort((left, right) => left - right)) {
     assert(gid > 0 && !byGroup.has(gid), () => `group ${gid} cannot be planned for`);
-    byGroup.set(gid, { gid, held: [], size: 0 });
+    byGroup.set(gid, { gid, held: [], resting: 0, size: 0 });
   }
   const homeless: number[] = [];
   input.shards.forEach((shard, number) => {
-    (byGroup.get(holder(shard))?.held ?? homeless).push(number);
+    const group = byGroup.get(holder(shard));
+    (group?.held ?? homeless).push(number);
+    if (group !== undefined && shard.target === undefined) group.resting++;
   });
   return { byGroup, homeless };
 }
