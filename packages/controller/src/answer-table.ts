@@ -4,8 +4,8 @@ import { type ControllerAnswer, readAnswer, writeAnswer } from './answer.ts';
 import { controllerLimits, keyNumber, numberedKey, Row, rowKey } from './format.ts';
 
 /**
- * The last answers by request id, so that a command that was sent twice is carried out once. Refusals are
- * kept as well: whoever was told "no" must not find it done later, because a delayed copy of the request met
+ * The last answers by request id, so that a command that was sent twice is carried out once. Refusals for
+ * good are kept as well: whoever was told "no" must not find it done later, because a delayed copy of the request met
  * a state in which it fits. The order of the entries alone decides what is forgotten.
  */
 

@@ -171,7 +171,8 @@ function gid(value: ColdValue, where: string): number {
 
 function storeId(value: ColdValue, where: string): StoreId {
   if (typeof value === 'string' && isStoreId(value)) return value;
-  throw wrong(where, 'a store id (1 to 64 of the characters a-z A-Z 0-9 . _ -, first one a letter or digit)');
+  const name = typeof value === 'string' ? `${where}, "${value.slice(0, 80)}",` : where;
+  throw wrong(name, 'a store id (1 to 64 of the characters a-z A-Z 0-9 . _ -, first one a letter or digit)');
 }
 
 function incarnation(value: ColdValue, where: string): string {

@@ -81,6 +81,13 @@ test('a refusal is remembered too: a late copy of a refused request is not carri
   expect(bench.join({ 1: 's4' }, 'r2')).toMatchObject({ ok: true });
 });
 
+test('a request that was asked to wait is carried out when it comes again with its id', () => {
+  const bench = new ControllerBench();
+  expect(bench.join({ 1: 's1' }, 'r1')).toMatchObject({ code: 'not-founded', retry: 'backoff' });
+  bench.found(4);
+  expect(bench.join({ 1: 's1' }, 'r1')).toMatchObject({ ok: true, changed: true });
+});
+
 test('a request id that is used for another command is refused', () => {
   const bench = new ControllerBench();
   bench.found(4);

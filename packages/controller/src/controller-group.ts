@@ -143,7 +143,9 @@ export class ControllerGroup {
     const earlier = this.#answers.get(requestId);
     if (earlier === undefined) {
       const answer = this.#carryOut(request);
-      this.#answers.add(requestId, { fingerprintHigh: high, fingerprintLow: low, answer });
+      // Whoever is told to ask again asks with the same id, and must not be given the old answer for ever.
+      const isFinal = answer.ok || answer.retry === 'never';
+      if (isFinal) this.#answers.add(requestId, { fingerprintHigh: high, fingerprintLow: low, answer });
       return answer;
     }
     if (earlier.fingerprintHigh === high && earlier.fingerprintLow === low) return earlier.answer;
