@@ -1,4 +1,4 @@
-import { DecodeError, EMPTY_BYTES, Reader, type RaftId, Writer } from '@flotilla/base';
+import { DecodeError, EMPTY_BYTES, type RaftId, Reader, Writer } from '@flotilla/base';
 
 /**
  * A proposed change of membership, and its bytes as the data of an entry.

@@ -71,7 +71,8 @@ export class Core {
     const last = storage.lastIndex();
     checkStored(config, hardState, first, last);
     const problem = confStateProblem(confState);
-    if (problem !== undefined) throw new RaftStateError(`stored configuration: ${problem}`, { id: config.id });
+    if (problem !== undefined)
+      throw new RaftStateError(`stored configuration: ${problem}`, { id: config.id });
 
     this.id = config.id;
     this.config = config;
@@ -147,7 +148,8 @@ function checkStored(
 ): void {
   const { id, applied } = config;
   const details = { id, applied, first, last, hardState };
-  if (last < first - 1) throw new RaftStateError(`the log ends at ${last} before its begin ${first}`, details);
+  if (last < first - 1)
+    throw new RaftStateError(`the log ends at ${last} before its begin ${first}`, details);
   if (applied < first - 1) {
     throw new RaftStateError(`applied ${applied}, but the log was compacted up to ${first - 1}`, details);
   }

@@ -106,7 +106,10 @@ export function stepFromOutside(core: Core, message: Message): StepResult {
   if (isLocalKind(kind) && !fromThread) return 'local-message';
   if (isResponseKind(kind) && !fromThread && core.tracker.get(from) === undefined) return 'unknown-peer';
   if (!fromThread && !isWellFormed(core, message)) {
-    core.logger?.log('error', () => `${hex(core.id)} received a malformed ${messageKindName(kind)} from ${hex(from)}`);
+    core.logger?.log(
+      'error',
+      () => `${hex(core.id)} received a malformed ${messageKindName(kind)} from ${hex(from)}`,
+    );
     return 'malformed';
   }
   return step(core, message);
@@ -185,9 +188,7 @@ function meetHigherTerm(core: Core, message: Message): boolean {
 
 /** The plain election timeout counts here, not the randomized one: it is what leaders may rely on. */
 function inLease(core: Core): boolean {
-  return (
-    core.config.checkQuorum && core.leaderId !== 0 && core.electionElapsed < core.config.electionTicks
-  );
+  return core.config.checkQuorum && core.leaderId !== 0 && core.electionElapsed < core.config.electionTicks;
 }
 
 function answerLowerTerm(core: Core, message: Message): void {

@@ -138,7 +138,8 @@ export function handleVoteResponse(core: Core, message: Message): StepResult {
   const name = messageKindName(kind);
   core.logger?.log(
     'info',
-    () => `${hex(core.id)} received ${name}${reject ? ' rejection' : ''} from ${hex(from)} at term ${core.term}`,
+    () =>
+      `${hex(core.id)} received ${name}${reject ? ' rejection' : ''} from ${hex(from)} at term ${core.term}`,
   );
   core.tracker.recordVote(from, !reject);
   core.logger?.log('info', () => {

@@ -1,7 +1,7 @@
 import { type Message, MessageKind } from '@flotilla/base';
 import type { Core } from './core.ts';
-import { campaignIfAllowed } from './election.ts';
 import { hex } from './describe.ts';
+import { campaignIfAllowed } from './election.ts';
 import { isMember } from './membership.ts';
 import { draft } from './messages.ts';
 import { switchToSnapshot } from './reconfigure.ts';
@@ -100,7 +100,8 @@ function restore(core: Core, message: Message): boolean {
     // Restoring it would leave a node that knows that it is not in the group but goes on taking part.
     core.logger?.log(
       'warn',
-      () => `${hex(core.id)} attempted to restore snapshot but it is not in the ConfState; should never happen`,
+      () =>
+        `${hex(core.id)} attempted to restore snapshot but it is not in the ConfState; should never happen`,
     );
     return false;
   }
@@ -138,7 +139,10 @@ export function handleTimeoutNow(core: Core, message: Message): StepResult {
 /** A request to move leadership that was asked of a follower goes on to the leader. */
 export function passOnTransfer(core: Core, message: Message): StepResult {
   if (core.leaderId === 0) {
-    core.logger?.log('info', () => `${hex(core.id)} no leader at term ${core.term}; dropping leader transfer msg`);
+    core.logger?.log(
+      'info',
+      () => `${hex(core.id)} no leader at term ${core.term}; dropping leader transfer msg`,
+    );
     return 'ok';
   }
   const onward = draft(MessageKind.transferLeader, core.leaderId);

@@ -35,7 +35,10 @@ export class RaftLog {
     this.#committed = committed;
     this.#applying = applied;
     this.#applied = applied;
-    assert(applied <= committed && committed <= storage.lastIndex(), 'a log begins with its positions in order');
+    assert(
+      applied <= committed && committed <= storage.lastIndex(),
+      'a log begins with its positions in order',
+    );
   }
 
   get committed(): number {
@@ -87,14 +90,20 @@ export class RaftLog {
 
   /** Entries of [lo, hi) up to `bytesMax`, at least one if there is one; undefined if they are compacted. */
   slice(lo: number, hi: number, bytesMax: number): readonly Entry[] | undefined {
-    assert(lo <= hi && hi <= this.lastIndex + 1, () => `slice ${lo}-${hi} of a log that ends at ${this.lastIndex}`);
+    assert(
+      lo <= hi && hi <= this.lastIndex + 1,
+      () => `slice ${lo}-${hi} of a log that ends at ${this.lastIndex}`,
+    );
     if (lo < this.firstIndex) return undefined;
     if (lo === hi) return [];
     const offset = this.unstable.offset;
     if (lo >= offset) return this.unstable.slice(lo, hi, bytesMax);
     const cut = hi < offset ? hi : offset;
     let stable = this.storage.entries(lo, cut, bytesMax);
-    assert(stable.length > 0 && stable.length <= cut - lo, 'storage answers at least one entry and no more than asked');
+    assert(
+      stable.length > 0 && stable.length <= cut - lo,
+      'storage answers at least one entry and no more than asked',
+    );
     assert((stable[0] as Entry).index === lo, () => `storage answers ${stable[0]?.index} for ${lo}`);
     const fitting = countWithin(stable, 0, stable.length, bytesMax);
     if (fitting < stable.length) stable = stable.slice(0, fitting);
@@ -134,7 +143,8 @@ export class RaftLog {
       if (index <= this.lastIndex) {
         this.#logger?.log(
           'info',
-          () => `found conflict at index ${index} [existing term: ${own ?? 0}, conflicting term: ${entry.term}]`,
+          () =>
+            `found conflict at index ${index} [existing term: ${own ?? 0}, conflicting term: ${entry.term}]`,
         );
       }
       return index;
@@ -193,7 +203,10 @@ export class RaftLog {
   }
 
   acceptApplying(index: number, bytes: number, allowUnstable: boolean): void {
-    assert(index > this.#applying && index <= this.#committed, 'only committed entries are applied, in order');
+    assert(
+      index > this.#applying && index <= this.#committed,
+      'only committed entries are applied, in order',
+    );
     this.#applying = index;
     this.#applyingBytes += bytes;
     // If the page was cut, the rest waits for an acknowledgement even though a little quota may be left:

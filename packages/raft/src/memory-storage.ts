@@ -38,7 +38,10 @@ export class MemoryStorage implements RaftStorage {
   }
 
   entries(lo: number, hi: number, bytesMax: number): readonly Entry[] {
-    assert(lo > this.#baseIndex && lo < hi && hi <= this.lastIndex() + 1, () => `entries ${lo}-${hi} are not here`);
+    assert(
+      lo > this.#baseIndex && lo < hi && hi <= this.lastIndex() + 1,
+      () => `entries ${lo}-${hi} are not here`,
+    );
     const begin = lo - this.#baseIndex - 1;
     return this.#entries.slice(begin, begin + countWithin(this.#entries, begin, begin + hi - lo, bytesMax));
   }

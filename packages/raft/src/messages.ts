@@ -1,4 +1,11 @@
-import { APPEND_THREAD, APPLY_THREAD, EMPTY_BYTES, type Message, MessageKind, type RaftId } from '@flotilla/base';
+import {
+  APPEND_THREAD,
+  APPLY_THREAD,
+  EMPTY_BYTES,
+  type Message,
+  MessageKind,
+  type RaftId,
+} from '@flotilla/base';
 import { NO_ENTRIES } from './log.ts';
 
 /** A message while it is being filled in. Once sent it is a {@link Message} and nobody changes it. */

@@ -1,16 +1,16 @@
 import { assert, type ConfState, EntryKind, type Message, MessageKind, type RaftId } from '@flotilla/base';
-import type { RaftConfig } from './config.ts';
 import type { ConfChange } from './conf-change.ts';
+import type { RaftConfig } from './config.ts';
 import { Core } from './core.ts';
 import { hex, type Role } from './describe.ts';
 import { step, stepFromOutside } from './dispatch.ts';
 import { draft } from './messages.ts';
 import { type Proposal, proposeChange, proposeData } from './proposals.ts';
-import { type Ready, ReadyMaker } from './ready.ts';
 import { requestRead } from './reads.ts';
+import { type Ready, ReadyMaker } from './ready.ts';
 import { applyConfChange } from './reconfigure.ts';
 import { becomeFollower } from './roles.ts';
-import { statusOf, type Status } from './status.ts';
+import { type Status, statusOf } from './status.ts';
 import type { StepResult } from './step-result.ts';
 import { tick } from './timers.ts';
 

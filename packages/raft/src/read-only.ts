@@ -56,7 +56,8 @@ export class ReadOnlyQueue {
   /** Takes out every read up to the round that a quorum acknowledged, oldest first. */
   release(roundConfirmed: number): readonly ReadRequest[] {
     let count = 0;
-    while (count < this.#waiting.length && (this.#waiting[count] as ReadRequest).round <= roundConfirmed) count++;
+    while (count < this.#waiting.length && (this.#waiting[count] as ReadRequest).round <= roundConfirmed)
+      count++;
     return count === 0 ? NONE : this.#waiting.splice(0, count);
   }
 

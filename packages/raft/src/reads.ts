@@ -14,7 +14,10 @@ const READS_WAITING_MAX = 65_536;
 export function requestRead(core: Core, from: RaftId, context: Uint8Array): boolean {
   if (core.role === 'leader') return readAsLeader(core, from, context);
   if (core.leaderId === 0) {
-    core.logger?.log('info', () => `${hex(core.id)} no leader at term ${core.term}; dropping index reading msg`);
+    core.logger?.log(
+      'info',
+      () => `${hex(core.id)} no leader at term ${core.term}; dropping index reading msg`,
+    );
     return false;
   }
   const message = draft(MessageKind.readIndex, core.leaderId);

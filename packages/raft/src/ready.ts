@@ -119,7 +119,8 @@ export class ReadyMaker {
     const messages = core.outbox;
     const held = core.outboxAfterAppend;
     if (this.#async) {
-      const writes = hardState !== undefined || entries.length > 0 || snapshot !== undefined || held.length > 0;
+      const writes =
+        hardState !== undefined || entries.length > 0 || snapshot !== undefined || held.length > 0;
       if (writes) messages.push(this.#appendOrder(hardState, entries, snapshot, held));
       if (committedEntries.length > 0) messages.push(this.#applyOrder(committedEntries));
     } else {

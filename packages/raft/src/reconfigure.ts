@@ -16,14 +16,19 @@ export function applyConfChange(core: Core, change: ConfChange): ConfState {
   // Every replica meets it in the same place, so going on without it would not even be wrong alone.
   assert(
     outcome.ok,
-    () => `committed change ${describeConfChange(change)} cannot be applied: ${outcome.ok ? '' : outcome.reason}`,
+    () =>
+      `committed change ${describeConfChange(change)} cannot be applied: ${outcome.ok ? '' : outcome.reason}`,
   );
   return switchTo(core, outcome.conf, outcome.fresh);
 }
 
 /** The configuration of a snapshot replaces ours; nothing that was known of the members' logs is kept. */
 export function switchToSnapshot(core: Core, conf: ConfState): void {
-  core.tracker.configure(conf, [...conf.voters, ...conf.votersOutgoing, ...conf.learners], core.log.lastIndex);
+  core.tracker.configure(
+    conf,
+    [...conf.voters, ...conf.votersOutgoing, ...conf.learners],
+    core.log.lastIndex,
+  );
   announce(core);
 }
 

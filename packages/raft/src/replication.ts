@@ -169,7 +169,8 @@ export function handleRejection(core: Core, progress: Progress, message: Message
   if (!progress.retreat(index, hint)) return;
   core.logger?.log(
     'debug',
-    () => `${hex(core.id)} decreased progress of ${hex(from)} to [${describeProgress(viewProgress(progress))}]`,
+    () =>
+      `${hex(core.id)} decreased progress of ${hex(from)} to [${describeProgress(viewProgress(progress))}]`,
   );
   if (progress.state === 'replicate') progress.becomeProbe();
   sendAppend(core, progress, true);

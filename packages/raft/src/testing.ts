@@ -1,4 +1,5 @@
 /** For tests, simulations and benchmarks: a storage in memory, and the parts that the data files of etcd's raft test alone. */
+export { viewProgress } from './describe.ts';
 export { Inflights } from './inflights.ts';
 export type { MembershipChange } from './membership.ts';
 export { changeMembership, changeSimply, EMPTY_CONF_STATE, enterJoint, leaveJoint } from './membership.ts';

@@ -70,7 +70,13 @@ export class Tracker {
   reset(selfId: RaftId, lastIndex: number): void {
     this.resetVotes();
     this.#members = this.#members.map((progress) =>
-      this.#create(progress.id, progress.isLearner, progress.id === selfId ? lastIndex : 0, lastIndex + 1, false),
+      this.#create(
+        progress.id,
+        progress.isLearner,
+        progress.id === selfId ? lastIndex : 0,
+        lastIndex + 1,
+        false,
+      ),
     );
   }
 
