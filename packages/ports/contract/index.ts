@@ -1,1 +1,4 @@
-export {};
+export { hasherContract } from './hasher.ts';
+export { type LogStoreHarness, logStoreContract } from './log-store.ts';
+export { type NetworkLab, networkContract } from './network.ts';
+export { type StateStoreHarness, stateStoreContract } from './state-store.ts';

@@ -1,4 +1,10 @@
-export { storageTuning } from './limits.ts';
+export type { StorageTuning } from './limits.ts';
+export { keyBytesMax, storageTuning } from './limits.ts';
+export { LmdbEnvironment } from './lmdb-environment.ts';
+export type { LmdbLogOptions } from './lmdb-log-store.ts';
+export { LmdbLogStore } from './lmdb-log-store.ts';
+export type { LmdbStateOptions } from './lmdb-state-store.ts';
+export { LmdbStateStore } from './lmdb-state-store.ts';
 export type { MemoryWorld } from './memory-commits.ts';
 export { MemoryLogStore } from './memory-log-store.ts';
 export { MemoryStateStore } from './memory-state-store.ts';

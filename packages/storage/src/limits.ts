@@ -38,3 +38,6 @@ export const storageTuning: StorageTuning = {
 
 /** LMDB takes keys of up to 1,978 bytes. A user key of 1 KiB and its prefix stay well below. */
 export const keyBytesMax = 1_900;
+
+/** Least time between two state transactions: nobody waits for them, and larger ones cost less per record. */
+export const stateCommitPaceMs = 20;

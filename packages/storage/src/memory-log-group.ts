@@ -45,7 +45,14 @@ export class MemoryLogGroup {
   }
 
   #replace(record: ReplicaRecord): void {
-    if (record.raftId !== this.record.raftId || record.removed) this.hardState = undefined;
+    const old = this.record;
+    assert(
+      record.raftId > old.raftId ||
+        (record.raftId === old.raftId && !old.removed) ||
+        this.damaged !== undefined,
+      () => `raft id ${record.raftId} cannot follow ${old.raftId}; ids are never used again`,
+    );
+    if (record.raftId !== old.raftId || record.removed) this.hardState = undefined;
     this.record = record;
     this.entries = [];
     this.bytes = 0;

@@ -71,6 +71,10 @@ export class MemoryLogStore implements LogStore {
 
   commit(writes: readonly LogWrite[], done: (failure: Error | undefined) => void): void {
     this.#commits.assertAlive();
+    for (const { group, replica } of writes) {
+      const log = this.#applied.get(group);
+      if (log?.damaged !== undefined && replica === undefined) throw damage(log);
+    }
     for (const write of writes) applyWrite(this.#applied, write);
     this.#commits.push(() => {
       for (const write of writes) applyWrite(this.#durable, write);
@@ -138,7 +142,7 @@ function applyWrite(groups: GroupMap<MemoryLogGroup>, write: LogWrite): void {
       write.replica,
       () => `group ${groupNameText(write.group)} must begin with a replica record`,
     );
-    log = new MemoryLogGroup(record);
+    log = new MemoryLogGroup({ ...record, raftId: 0, removed: false });
     groups.add(write.group, log);
   }
   log.apply(write);

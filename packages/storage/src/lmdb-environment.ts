@@ -1,0 +1,87 @@
+import { assert } from '@flotilla/base';
+import * as lmdb from 'lmdb';
+import { describeFlags } from './lmdb-flags.ts';
+
+export type LmdbTable = lmdb.Database<Uint8Array, Uint8Array>;
+export type LmdbTransaction = lmdb.Transaction;
+
+/**
+ * One LMDB environment, opened under rule L1: a commit is visible only after it is durable, an unflushed
+ * meta page is never trusted, and nothing lies between the bytes we hand over and the bytes on disk.
+ */
+export class LmdbEnvironment {
+  readonly path: string;
+  readonly #root: lmdb.RootDatabase<Uint8Array, Uint8Array>;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#root = lmdb.open<Uint8Array, Uint8Array>({
+      path,
+      ...fixedOptions,
+      // Address space, not disk. Generous, because growing the map stalls readers while it is mapped anew.
+      mapSize: 64 * 1024 * 1024 * 1024,
+      maxDbs: 8,
+      maxReaders: 32,
+    } as lmdb.RootDatabaseOptionsWithPath);
+    const { wrong } = this.flags();
+    assert(
+      wrong.length === 0,
+      () => `LMDB at ${path} runs with ${wrong.join(', ')}: commits could be lost (rule L1)`,
+    );
+  }
+
+  /** A named table. There is a fixed handful of them, never one per group. */
+  table(name: string): LmdbTable {
+    return this.#root.openDB(name, { ...tableOptions } as lmdb.DatabaseOptions);
+  }
+
+  /** The flags that are in effect, as LMDB itself reports them. */
+  flags(): { readonly value: number; readonly wrong: readonly string[] } {
+    const inside = this.#root as unknown as { readonly env: { readonly address: number } };
+    const { nativeAddon } = lmdb as unknown as {
+      readonly nativeAddon: { getEnvFlags(address: number): number };
+    };
+    return describeFlags(nativeAddon.getEnvFlags(inside.env.address));
+  }
+
+  /** Runs the puts of `write` as one transaction; the promise says true once it is durable. */
+  batch(write: () => void): Promise<boolean> {
+    return this.#root.batch(write);
+  }
+
+  /** Reads after this see everything durable now. */
+  refresh(): void {
+    this.#root.resetReadTxn();
+  }
+
+  close(): Promise<void> {
+    return this.#root.close();
+  }
+}
+
+const tableOptions = {
+  encoding: 'binary',
+  keyEncoding: 'binary',
+  cache: false,
+  compression: false,
+} as const;
+
+const fixedOptions = {
+  ...tableOptions,
+  overlappingSync: false,
+  safeRestore: true,
+  noSync: false,
+  noMetaSync: false,
+  mapAsync: false,
+  useWritemap: false,
+  noMemInit: false,
+  noSubdir: false,
+} as const;
+
+/**
+ * LMDB hands out buffers of Node, whose `slice` does not copy. Whatever leaves this package is a plain byte
+ * array over the same bytes.
+ */
+export function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

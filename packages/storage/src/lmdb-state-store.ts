@@ -1,0 +1,233 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { assert } from '@flotilla/base';
+import type { Hasher, StateSnapshot, StateStore, Timers } from '@flotilla/ports';
+import { Arena } from './arena.ts';
+import { compareText, keyText } from './key-text.ts';
+import { keyBytesMax, stateCommitPaceMs, storageTuning } from './limits.ts';
+import { type LmdbEnvironment, type LmdbTable, plain } from './lmdb-environment.ts';
+import { mergeRange, storedRange, type Visit } from './lmdb-range.ts';
+import { LmdbStateSnapshot } from './lmdb-state-snapshot.ts';
+import { LmdbWriter } from './lmdb-writer.ts';
+import { decodeState, encodeState } from './state-format.ts';
+import { type PendingWrite, StateOverlay } from './state-overlay.ts';
+
+interface StateWork {
+  readonly transaction: number;
+  readonly bytes: number;
+  readonly puts: number;
+  readonly writes: readonly PendingWrite[];
+  readonly done: (failure: Error | undefined) => void;
+}
+
+interface Release {
+  from: Uint8Array;
+  readonly to: Uint8Array;
+  /** Transactions up to this one may have written into the range. */
+  readonly after: number;
+}
+
+export interface LmdbStateOptions {
+  readonly timers: Timers;
+  readonly hasher: Hasher;
+  readonly paceMs?: number;
+}
+
+/**
+ * State of all replicas in one LMDB environment, with writes that are not durable yet in an overlay in front.
+ * Sealed transactions that pile up while one is written go into the next one together; of several writes of a
+ * key only the last is put, and keys are put in order, which is much cheaper than as they came.
+ */
+export class LmdbStateStore implements StateStore {
+  readonly #environment: LmdbEnvironment;
+  readonly #table: LmdbTable;
+  readonly #hasher: Hasher;
+  readonly #timers: Timers;
+  readonly #writer: LmdbWriter<StateWork>;
+  readonly #overlay = new StateOverlay();
+  readonly #arena = new Arena();
+  readonly #snapshots = new Set<LmdbStateSnapshot>();
+  readonly #releases: Release[] = [];
+  #releasing = false;
+  /** The open transaction. */
+  #writes: PendingWrite[] = [];
+  #bytes = 0;
+  #transaction = 1;
+  #durableTransaction = 0;
+  #visiting = false;
+
+  constructor(environment: LmdbEnvironment, meta: LmdbTable, options: LmdbStateOptions) {
+    this.#environment = environment;
+    this.#hasher = options.hasher;
+    this.#timers = options.timers;
+    this.#table = environment.table('records');
+    this.#writer = new LmdbWriter(
+      environment,
+      meta,
+      {
+        write: (works) => this.#write(works),
+        durable: (works) => this.#durable(works),
+        writeBackground: () => this.#releaseSlice(),
+      },
+      { timers: options.timers, paceMs: options.paceMs ?? stateCommitPaceMs },
+    );
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    const pending = this.#overlay.get(key);
+    if (pending !== undefined) return pending.value;
+    return getStored(this.#table, this.#hasher, key);
+  }
+
+  scan(
+    from: Uint8Array,
+    to: Uint8Array | undefined,
+    visit: Visit,
+    options?: { readonly reverse?: boolean },
+  ): void {
+    const reverse = options?.reverse === true;
+    const low = keyText(from);
+    const high = to === undefined ? undefined : keyText(to);
+    assert(high === undefined || low <= high, 'a scan goes from a lower key to a higher one');
+    if (low === high) return;
+    this.#visiting = true;
+    try {
+      const overlay = this.#overlay.range(low, high, reverse);
+      mergeRange(storedRange(this.#table, from, to, reverse), overlay, this.#hasher, visit, reverse);
+    } finally {
+      this.#visiting = false;
+    }
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#add(key, value);
+  }
+
+  delete(key: Uint8Array): void {
+    this.#add(key, undefined);
+  }
+
+  deleteRange(from: Uint8Array, to: Uint8Array): void {
+    const keys: Uint8Array[] = [];
+    this.scan(from, to, (key) => {
+      keys.push(key.slice());
+      return true;
+    });
+    for (const key of keys) this.#add(key, undefined);
+  }
+
+  commit(done: (failure: Error | undefined) => void): void {
+    const writes = this.#writes;
+    this.#writer.submit({
+      transaction: this.#transaction++,
+      bytes: this.#bytes,
+      puts: writes.length,
+      writes,
+      done,
+    });
+    this.#writes = [];
+    this.#bytes = 0;
+  }
+
+  snapshot(): StateSnapshot | undefined {
+    if (this.#snapshots.size >= storageTuning.snapshotsMax) return undefined;
+    const snapshot = new LmdbStateSnapshot(this.#environment, this.#table, this.#hasher, {
+      timers: this.#timers,
+      fileBytes: () => this.fileBytes(),
+      closed: () => this.#snapshots.delete(snapshot),
+    });
+    this.#snapshots.add(snapshot);
+    return snapshot;
+  }
+
+  release(from: Uint8Array, to: Uint8Array): void {
+    // The open transaction may have written into the range as well.
+    const after = this.#writes.length > 0 ? this.#transaction : this.#transaction - 1;
+    this.#releases.push({ from, to, after });
+    this.#releaseLater();
+  }
+
+  /** Keys that are written but not durable. */
+  get pendingKeys(): number {
+    return this.#overlay.size;
+  }
+
+  fileBytes(): number {
+    return statSync(join(this.#environment.path, 'data.mdb')).size;
+  }
+
+  /** Writes what was committed and then closes the environment; what is not committed is dropped. */
+  async close(): Promise<void> {
+    for (const snapshot of this.#snapshots) snapshot.close();
+    await this.#writer.close();
+    await this.#environment.close();
+  }
+
+  #add(key: Uint8Array, value: Uint8Array | undefined): void {
+    assert(
+      key.length > 0 && key.length <= keyBytesMax,
+      () => `a key has 1 to ${keyBytesMax} bytes, not ${key.length}`,
+    );
+    assert(!this.#visiting, 'the visitor of a scan must not write');
+    this.#writes.push(this.#overlay.add(key, value, this.#transaction));
+    this.#bytes += key.length + (value?.length ?? 0);
+  }
+
+  /** Inside a transaction. */
+  #write(works: readonly StateWork[]): void {
+    const last = works.at(-1)?.transaction ?? 0;
+    const writes: PendingWrite[] = [];
+    for (const work of works) {
+      for (const write of work.writes) {
+        if (write.newer === undefined || write.newer.transaction > last) writes.push(write);
+      }
+    }
+    writes.sort((left, right) => compareText(left.text, right.text));
+    const take = (bytes: number): Uint8Array => this.#arena.take(bytes);
+    for (const { key, value } of writes) {
+      if (value === undefined) this.#table.remove(key);
+      else this.#table.put(key, encodeState(take, this.#hasher, key, value));
+    }
+  }
+
+  #durable(works: readonly StateWork[]): void {
+    for (const work of works) {
+      for (const write of work.writes) this.#overlay.remove(write);
+      this.#durableTransaction = work.transaction;
+    }
+    this.#overlay.trim();
+  }
+
+  #releaseLater(): void {
+    if (this.#releasing || this.#releases.length === 0) return;
+    this.#releasing = true;
+    this.#timers.set(storageTuning.releaseDelayMs, () => {
+      this.#releasing = false;
+      const release = this.#releases[0];
+      if (release === undefined || this.#writer.failure !== undefined || this.#writer.closing) return;
+      if (this.#durableTransaction >= release.after) this.#writer.requestBackground();
+      this.#releaseLater();
+    });
+  }
+
+  /** Inside a transaction of its own. */
+  #releaseSlice(): void {
+    const release = this.#releases[0];
+    if (release === undefined) return;
+    let count = 0;
+    for (const { key } of storedRange(this.#table, release.from, release.to, false)) {
+      this.#table.remove(key);
+      // The next slice begins here instead of walking over what this one removes.
+      if (++count === storageTuning.releaseKeysMax) {
+        release.from = key;
+        return;
+      }
+    }
+    this.#releases.shift();
+  }
+}
+
+function getStored(table: LmdbTable, hasher: Hasher, key: Uint8Array): Uint8Array | undefined {
+  const bytes = table.getBinary(key);
+  return bytes === undefined ? undefined : decodeState(hasher, key, plain(bytes));
+}
