@@ -1,0 +1,231 @@
+import { type Entry, type HardState, type Message, MessageKind } from '@flotilla/base';
+import type { LogWrite } from '@flotilla/ports';
+import type { GroupWatch } from './group-watch.ts';
+import { LogMirror } from './log-mirror.ts';
+
+/** What a store can show of one replica after a restart. */
+export interface SurvivingLog {
+  readonly start: { readonly index: number; readonly term: number };
+  readonly hardState: HardState | undefined;
+  /** Entries after the start. */
+  readonly entries: readonly Entry[];
+}
+
+interface Unsynced {
+  readonly write: LogWrite;
+  readonly commit: number;
+}
+
+/**
+ * One replica, seen from its disk and its wire. Its log is mirrored twice, as written and as durable; what it
+ * sends is compared with what is durable at that moment:
+ *
+ * - a vote is granted only after term and vote are durable, an append acknowledged only after the entries;
+ * - who acts as leader of a term has made that term durable;
+ * - term and commit index never fall, a vote within a term never changes;
+ * - an entry that was applied anywhere is never replaced in a log that held it;
+ * - a log is compacted only up to what the durable state contains.
+ */
+export class ReplicaWatch {
+  readonly store: string;
+  readonly raftId: number;
+  written: LogMirror = new LogMirror();
+  durable: LogMirror = new LogMirror();
+  /** Applied in this life, and in the state that is durable. */
+  applied = 0;
+  durableApplied = 0;
+  voters = 1;
+  readonly #group: GroupWatch;
+  readonly #unsynced: Unsynced[] = [];
+
+  constructor(group: GroupWatch, store: string, raftId: number) {
+    this.#group = group;
+    this.store = store;
+    this.raftId = raftId;
+  }
+
+  get name(): string {
+    return `${this.#group.name}/${this.raftId}@${this.store}`;
+  }
+
+  words(): string {
+    const { written, durable } = this;
+    return (
+      `${this.name}: term ${written.term}, vote ${written.vote}, commit ${written.commit}, log ${written.startIndex + 1} to ` +
+      `${written.last} (term ${written.termAt(written.last)}), durable to ${durable.last} in term ${durable.term}, ` +
+      `applied ${this.applied}`
+    );
+  }
+
+  /** The store was told to make this write durable, with its commit of that number. */
+  writes(write: LogWrite, commit: number): void {
+    this.#check(write);
+    mirror(this.written, write);
+    if (write.replica !== undefined) this.voters = Math.max(1, write.replica.start.confState.voters.length);
+    if (write.entries !== undefined && write.entries.length > 0) {
+      const first = write.entries[0] as Entry;
+      this.#group.holds(this, write.entries, this.written.termAt(first.index - 1) ?? 0);
+    }
+    this.#unsynced.push({ write, commit });
+  }
+
+  /** Commits up to that number are durable. */
+  synced(commit: number): void {
+    while (this.#unsynced[0] !== undefined && this.#unsynced[0].commit <= commit) {
+      mirror(this.durable, (this.#unsynced.shift() as Unsynced).write);
+    }
+  }
+
+  /** After a crash or a power cut: what was durable must be there, and of later commits whole ones, in order. */
+  reopened(log: SurvivingLog, applied: number): void {
+    const found = new LogMirror();
+    found.restart(log.start.index, log.start.term);
+    found.write(
+      log.start.index + 1,
+      log.entries.map((entry) => entry.term),
+    );
+    found.term = log.hardState?.term ?? 0;
+    found.vote = log.hardState?.vote ?? 0;
+    found.commit = log.hardState?.commit ?? 0;
+    this.#checkSurvivor(found);
+    this.#unsynced.length = 0;
+    this.written = found;
+    this.durable = found.copy();
+    if (log.entries.length > 0) this.#group.holds(this, log.entries, log.start.term);
+    this.applied = applied;
+    this.durableApplied = applied;
+  }
+
+  #checkSurvivor(found: LogMirror): void {
+    const expected = this.durable.copy();
+    let isKnown = found.equals(expected);
+    this.#unsynced.forEach(({ write, commit }, at) => {
+      mirror(expected, write);
+      const isWhole = this.#unsynced[at + 1]?.commit !== commit;
+      if (isWhole && expected.equals(found)) isKnown = true;
+    });
+    if (isKnown) return;
+    this.#group.fail(
+      'durability',
+      `${this.name} came back with entries to ${found.last}, term ${found.term} and vote ${found.vote}, which is ` +
+        `neither what was durable (${this.durable.last}, ${this.durable.term}, ${this.durable.vote}) nor that and ` +
+        `a part of the ${this.#unsynced.length} writes that followed`,
+    );
+  }
+
+  hasDurable(index: number, term: number): boolean {
+    return index < this.durable.startIndex || this.durable.termAt(index) === term;
+  }
+
+  /** Its state machine has everything up to this entry. */
+  appliesTo(index: number): void {
+    for (let next = this.applied + 1; next <= index; next++) {
+      const term = this.written.termAt(next);
+      // What came with a snapshot was applied by its sender.
+      if (term === undefined || next <= this.written.startIndex) continue;
+      this.#group.applies(this, next, term);
+    }
+    if (index < this.applied) {
+      this.#group.fail(
+        'state-machine safety',
+        `${this.name} went back from applied ${this.applied} to ${index}`,
+      );
+    }
+    this.applied = index;
+  }
+
+  /** It hands this message to the transport. */
+  sends(message: Message): void {
+    const { durable } = this;
+    switch (message.kind) {
+      case MessageKind.app:
+      case MessageKind.snap:
+      case MessageKind.heartbeat:
+      case MessageKind.timeoutNow:
+        this.leads(message.term);
+        return;
+      case MessageKind.voteResp:
+        if (message.reject) return;
+        if (durable.term > message.term || (durable.term === message.term && durable.vote === message.to))
+          return;
+        this.#group.fail(
+          'durable before sent',
+          `${this.name} granted its vote of term ${message.term} to ${message.to}, durable are term ${durable.term} and vote ${durable.vote}`,
+        );
+        return;
+      case MessageKind.appResp:
+        if (message.reject) return;
+        if (durable.term >= message.term && durable.last >= message.index) return;
+        this.#group.fail(
+          'durable before sent',
+          `${this.name} acknowledged entry ${message.index} in term ${message.term}, durable are ${durable.last} entries and term ${durable.term}`,
+        );
+        return;
+      default:
+        return;
+    }
+  }
+
+  leads(term: number): void {
+    if (this.durable.term < term) {
+      this.#group.fail(
+        'durable before sent',
+        `${this.name} acts as leader of term ${term} while term ${this.durable.term} is durable`,
+      );
+    }
+    this.#group.leads(this, term);
+  }
+
+  #check(write: LogWrite): void {
+    const { written } = this;
+    const group = this.#group;
+    if (write.hardState !== undefined && write.replica === undefined) {
+      const { term, vote, commit } = write.hardState;
+      if (term < written.term)
+        group.fail('monotone', `${this.name} falls from term ${written.term} to ${term}`);
+      if (term === written.term && written.vote !== 0 && vote !== written.vote) {
+        group.fail(
+          'monotone',
+          `${this.name} changes its vote of term ${term} from ${written.vote} to ${vote}`,
+        );
+      }
+      if (commit < written.commit) {
+        group.fail('monotone', `${this.name} falls from commit index ${written.commit} to ${commit}`);
+      }
+    }
+    if (write.compactTo !== undefined && write.compactTo > this.durableApplied) {
+      group.fail(
+        'durability',
+        `${this.name} drops its log up to ${write.compactTo}, and its durable state ends at ${this.durableApplied}`,
+      );
+    }
+    for (const entry of write.replica === undefined ? (write.entries ?? []) : []) {
+      const old = written.termAt(entry.index);
+      if (old === undefined) break;
+      if (old === entry.term || !group.isApplied(entry.index, old)) continue;
+      group.fail(
+        'committed is never lost',
+        `${this.name} replaces entry ${entry.index} of term ${old}, which was applied, by one of term ${entry.term}`,
+      );
+    }
+  }
+}
+
+function mirror(log: LogMirror, write: LogWrite): void {
+  if (write.replica !== undefined) {
+    log.restart(write.replica.start.index, write.replica.start.term);
+  }
+  const first = write.entries?.[0];
+  if (write.entries !== undefined && first !== undefined) {
+    log.write(
+      first.index,
+      write.entries.map((entry) => entry.term),
+    );
+  }
+  if (write.compactTo !== undefined) log.compact(write.compactTo);
+  if (write.hardState !== undefined) {
+    log.term = write.hardState.term;
+    log.vote = write.hardState.vote;
+    log.commit = write.hardState.commit;
+  }
+}
