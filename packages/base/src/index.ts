@@ -30,3 +30,4 @@ export { Prng } from './prng.ts';
 export type { ConfState, Entry, HardState, Message, RaftId, SnapshotMeta } from './raft-values.ts';
 export { APPEND_THREAD, APPLY_THREAD, EntryKind, MessageKind } from './raft-values.ts';
 export { Xxh64 } from './xxh64.ts';
+export { VirtualTime } from './virtual-time.ts';

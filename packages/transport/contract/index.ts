@@ -1,1 +1,2 @@
-export {};
+export { FabricLab, LabStore, RecordingHost, text } from './fabric-lab.ts';
+export { realLab, TestNetwork, until } from './real-lab.ts';
