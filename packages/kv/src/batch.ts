@@ -20,13 +20,14 @@ import { writeOutcome } from './outcome.ts';
 import type { SessionRow } from './session-row.ts';
 import { mixSession, type SessionTable } from './session-table.ts';
 import { type Shard, ShardState } from './shard.ts';
+import type { ShardTable } from './shard-table.ts';
 
 const NOT_READY_RETRY_MS = 50;
 const TOO_MANY_SESSIONS_RETRY_MS = 1000;
 
 /** Answers for a shard that is not served here at the epoch that the client believes in. */
-export function writeNotHere(out: Writer, gid: number, shard: Shard): void {
-  switch (shard.state) {
+export function writeNotHere(out: Writer, gid: number, shard: Shard | undefined): void {
+  switch (shard?.state) {
     case ShardState.importing:
       // No redirect back: the source will refuse, or has already.
       writeWait(out, Status.notReady, NOT_READY_RETRY_MS);
@@ -38,8 +39,12 @@ export function writeNotHere(out: Writer, gid: number, shard: Shard): void {
       writeElsewhere(out, Status.wrongGroup, gid, shard.epoch);
       return;
     default:
-      writeElsewhere(out, Status.wrongGroup, shard.hintGid, shard.hintEpoch);
+      writeElsewhere(out, Status.wrongGroup, shard?.hintGid ?? 0, shard?.hintEpoch ?? 0);
   }
+}
+
+export function noSuchShard(number: number, shardCount: number): string {
+  return `shard ${number} of a cluster that has ${shardCount}`;
 }
 
 /**
@@ -49,7 +54,7 @@ export function writeNotHere(out: Writer, gid: number, shard: Shard): void {
  */
 export class BatchApplier {
   readonly #gid: number;
-  readonly #shards: readonly Shard[];
+  readonly #shards: ShardTable;
   readonly #sessions: SessionTable;
   readonly #executor: Executor;
   readonly #command: Command = blankCommand();
@@ -59,7 +64,7 @@ export class BatchApplier {
   #openedAt = 0;
   #floor = 0;
 
-  constructor(gid: number, shards: readonly Shard[], sessions: SessionTable, executor: Executor) {
+  constructor(gid: number, shards: ShardTable, sessions: SessionTable, executor: Executor) {
     this.#gid = gid;
     this.#shards = shards;
     this.#sessions = sessions;
@@ -82,14 +87,13 @@ export class BatchApplier {
 
   #apply(stamp: number, refused: boolean, out: Writer | undefined): void {
     const command = this.#command;
-    const shard = this.#shards[command.shard];
-    if (shard === undefined) {
-      if (out !== undefined) {
-        writeRefused(out, `shard ${command.shard} of a cluster that has ${this.#shards.length}`);
-      }
+    const { shardCount } = this.#shards;
+    if (command.shard >= shardCount) {
+      if (out !== undefined) writeRefused(out, noSuchShard(command.shard, shardCount));
       return;
     }
-    if (shard.state !== ShardState.serving || shard.epoch !== command.epoch) {
+    const shard = this.#shards.get(command.shard);
+    if (shard?.state !== ShardState.serving || shard.epoch !== command.epoch) {
       if (out !== undefined) writeNotHere(out, this.#gid, shard);
       return;
     }

@@ -1,6 +1,7 @@
 import { assert, DecodeError, Reader, Writer } from '@flotilla/base';
 import type { Hasher, StateStore } from '@flotilla/ports';
 import {
+  type ActivateEmpty,
   beginEntry,
   ENTRY_FORMAT,
   EntryBody,
@@ -18,7 +19,7 @@ import {
   writeRefused,
   writeTimeBody,
 } from '@flotilla/wire';
-import { BatchApplier, writeNotHere } from './batch.ts';
+import { BatchApplier, noSuchShard, writeNotHere } from './batch.ts';
 import { isWalkable } from './batch-walk.ts';
 import type { Digest } from './digest.ts';
 import { NewerFormatError } from './errors.ts';
@@ -27,8 +28,9 @@ import { getU53, setU53 } from './fields.ts';
 import { GROUP_SHARD, GroupKind, headEnd, KeySpace } from './keys.ts';
 import { RecordTable } from './record-table.ts';
 import { SessionTable } from './session-table.ts';
-import { Shard, ShardState } from './shard.ts';
+import { type Shard, ShardState } from './shard.ts';
 import { answerRead } from './shard-reads.ts';
+import { ShardTable } from './shard-table.ts';
 import { countDue, findNextDue, removeDue } from './upkeep.ts';
 
 /**
@@ -99,7 +101,7 @@ export function timeEntry(shares: readonly TimeShare[], stamp: number): Uint8Arr
 export class DataGroup {
   readonly #gid: number;
   readonly #store: StateStore;
-  readonly #shards: readonly Shard[];
+  readonly #shards: ShardTable;
   readonly #records: RecordTable;
   readonly #sessions: SessionTable;
   readonly #batches: BatchApplier;
@@ -124,13 +126,17 @@ export class DataGroup {
     this.#sessions = new SessionTable(store, hasher, options.rowCacheBytes ?? ROW_CACHE_BYTES);
     this.#groupKey = keys.head(GROUP_SHARD, 0, GroupKind.group);
     this.#shardHead = keys.head(GROUP_SHARD, 0, GroupKind.shard);
-    this.#shards = Array.from({ length: options.shardCount }, (_, number) => new Shard(number, keys));
+    this.#shards = new ShardTable(options.shardCount, keys);
     const executor = new Executor(store, this.#records);
     this.#batches = new BatchApplier(options.gid, this.#shards, this.#sessions, executor);
   }
 
-  /** Rebuilds memory from the stored state: once, before anything else is asked. */
+  /** Rebuilds memory from the stored state; called before anything else. What was not flushed is forgotten. */
   load(): void {
+    this.#shards.clear();
+    this.#sessions.clear();
+    this.#lastStamp = 0;
+    this.#storedStamp = 0;
     const group = this.#store.get(this.#groupKey);
     if (group !== undefined) {
       const format = group[0];
@@ -146,12 +152,14 @@ export class DataGroup {
     const head = this.#shardHead;
     this.#store.scan(head, headEnd(head), (key, value) => {
       const number = (key[head.length] as number) * 256 + (key[head.length + 1] as number);
-      const shard = this.#shards[number];
-      assert(shard !== undefined, () => `shard ${number} is stored, of ${this.#shards.length}`);
-      shard.read(value);
+      assert(
+        number < this.#shards.shardCount,
+        () => `shard ${number} is stored, of ${this.#shards.shardCount}`,
+      );
+      this.#shards.make(number).read(value);
       return true;
     });
-    for (const shard of this.#shards) {
+    for (const shard of this.#shards.known) {
       if (shard.state === ShardState.serving) findNextDue(this.#store, shard);
     }
   }
@@ -213,8 +221,8 @@ export class DataGroup {
     this.#advance(head);
     this.#sessions.flush();
     for (const share of shares) {
-      const shard = this.#shards[share.shard];
-      if (shard === undefined || shard.state !== ShardState.serving) continue;
+      const shard = this.#shards.get(share.shard);
+      if (shard?.state !== ShardState.serving) continue;
       removeDue(this.#store, this.#records, this.#sessions, shard, this.#now(shard), share.items);
     }
   }
@@ -231,11 +239,20 @@ export class DataGroup {
       return;
     }
     this.#advance(head);
-    const shard = this.#shards[step.shard];
-    const fits = shard !== undefined && shard.state === ShardState.absent && step.moveId > shard.fence;
-    if (fits) shard.activateEmpty(step.moveId, step.epoch, index);
-    const active = shard?.state === ShardState.serving && shard.moveId === step.moveId;
-    out?.u8(active ? MoveAnswer.active : MoveAnswer.stale);
+    const answer = this.#activateEmpty(index, step);
+    out?.u8(answer);
+  }
+
+  #activateEmpty(index: number, step: ActivateEmpty): MoveAnswer {
+    if (step.shard >= this.#shards.shardCount) return MoveAnswer.stale;
+    const there = this.#shards.get(step.shard);
+    if (there === undefined || there.state === ShardState.absent) {
+      if (step.moveId <= (there?.fence ?? 0)) return MoveAnswer.stale;
+      this.#shards.make(step.shard).activateEmpty(step.moveId, step.epoch, index);
+      return MoveAnswer.active;
+    }
+    const isRepeat = there.state === ShardState.serving && there.moveId === step.moveId;
+    return isRepeat ? MoveAnswer.active : MoveAnswer.stale;
   }
 
   /** Time of a shard: it goes with the shard into groups whose own time is behind, and never back. */
@@ -247,7 +264,7 @@ export class DataGroup {
   flush(): void {
     this.#sessions.flush();
     const writer = this.#writer;
-    for (const shard of this.#shards) {
+    for (const shard of this.#shards.known) {
       if (!shard.dirty) continue;
       writer.reset();
       shard.write(writer);
@@ -264,10 +281,10 @@ export class DataGroup {
 
   /** Answers one read on the applied state with one result. */
   read(read: Read, out: Writer): void {
-    const shard = this.#shards[read.shard];
-    if (shard === undefined) {
-      writeRefused(out, `shard ${read.shard} of a cluster that has ${this.#shards.length}`);
-    } else if (shard.state !== ShardState.serving || shard.epoch !== read.epoch) {
+    const shard = this.#shards.get(read.shard);
+    if (read.shard >= this.#shards.shardCount) {
+      writeRefused(out, noSuchShard(read.shard, this.#shards.shardCount));
+    } else if (shard?.state !== ShardState.serving || shard.epoch !== read.epoch) {
       writeNotHere(out, this.#gid, shard);
     } else {
       answerRead(this.#store, this.#records, shard, read, this.#now(shard), out);
@@ -277,7 +294,7 @@ export class DataGroup {
   /** Log time from which on something may be removed; undefined while nothing ever will. */
   dueAt(): number | undefined {
     let dueAt = Number.POSITIVE_INFINITY;
-    for (const shard of this.#shards) {
+    for (const shard of this.#shards.known) {
       if (shard.state !== ShardState.serving) continue;
       // A shard whose own time is ahead of the group's is judged by its own.
       const due = shard.nextDue <= shard.timeFloor ? 0 : shard.nextDue;
@@ -291,10 +308,10 @@ export class DataGroup {
     this.#sessions.flush();
     const shares: TimeShare[] = [];
     let left: number = limits.timeEntryItems;
-    const count = this.#shards.length;
-    const begin = this.#upkeepAt;
-    for (let turn = 0; turn < count && left > 0; turn++) {
-      const shard = this.#shards[(begin + turn) % count] as Shard;
+    const { known } = this.#shards;
+    const first = known.findIndex((shard) => shard.number >= this.#upkeepAt);
+    for (let turn = 0; turn < known.length && left > 0; turn++) {
+      const shard = known[(Math.max(first, 0) + turn) % known.length] as Shard;
       const now = Math.max(stamp, this.#now(shard));
       if (shard.state !== ShardState.serving || shard.nextDue > now) continue;
       const items = countDue(this.#store, shard, now, left);
@@ -302,14 +319,14 @@ export class DataGroup {
       if (items === 0) findNextDue(this.#store, shard);
       else shares.push({ shard: shard.number, items });
       left -= items;
-      this.#upkeepAt = (shard.number + 1) % count;
+      this.#upkeepAt = shard.number + 1;
     }
     return shares.length === 0 ? undefined : timeEntry(shares, stamp);
   }
 
   /** All shards of which this group knows anything, by number. */
   *shards(): Generator<ShardStatus> {
-    for (const shard of this.#shards) {
+    for (const shard of this.#shards.known) {
       if (shard.state === ShardState.absent && shard.fence === 0) continue;
       yield {
         shard: shard.number,
@@ -329,7 +346,7 @@ export class DataGroup {
 
   /** Sums over a shard's records and session rows; undefined unless it has a copy here. */
   digest(number: number): ShardDigest | undefined {
-    const shard = this.#shards[number];
+    const shard = this.#shards.get(number);
     if (shard === undefined || shard.state === ShardState.absent) return undefined;
     this.#sessions.flush();
     return { records: shard.records.value(), rows: shard.rows.value() };

@@ -4,6 +4,7 @@ import { limits } from '@flotilla/wire';
 import { getU32, getU53, setU32, setU53 } from './fields.ts';
 import { expiryKey } from './keys.ts';
 import type { Shard } from './shard.ts';
+import { Slab } from './slab.ts';
 
 /**
  * Stored record: flags u8 · version u53 · createVersion u53 · [expiresAt u53] · value · item hash u64.
@@ -49,6 +50,7 @@ export function isExpired(expiresAt: number, now: number): boolean {
 export class RecordTable {
   readonly #store: StateStore;
   readonly #hasher: Hasher;
+  readonly #slab: Slab = new Slab();
   readonly #scratch: Uint8Array;
   readonly #nameAt: number;
   #shard: Shard | undefined;
@@ -119,7 +121,7 @@ export class RecordTable {
     const keyLength = this.#nameAt + key.length;
     const begin = keyLength + (expiresAt === 0 ? EXPIRES_AT : EXPIRES_AT + 8);
     const hashAt = begin + head.length + tail.length;
-    const item = new Uint8Array(hashAt + HASH_BYTES);
+    const item = this.#slab.take(hashAt + HASH_BYTES);
     item.set(shard.recordHead, 0);
     item.set(key, this.#nameAt);
     item[keyLength] = expiresAt === 0 ? 0 : HAS_EXPIRY;

@@ -4,6 +4,7 @@ import { SESSION_BYTES, sessionLimits, sessionOpenedAt } from '@flotilla/wire';
 import { getU16, getU32, getU53, setU16, setU32, setU53 } from './fields.ts';
 import { keptStatus, type Outcome } from './outcome.ts';
 import type { Shard } from './shard.ts';
+import type { Slab } from './slab.ts';
 
 /**
  * What one shard remembers of one session: the results of commands that may come again, and the floor below
@@ -114,14 +115,14 @@ export class SessionRow {
   }
 
   /** The row's bytes to store; brings the shard's digest and count up to date with them. */
-  encode(hasher: Hasher): Uint8Array {
+  encode(hasher: Hasher, slab: Slab): Uint8Array {
     const results = this.#results;
     let length = SESSION_BYTES + HEAD_BYTES + HASH_BYTES + (results.length - this.#first) * RESULT_BYTES;
     for (let at = this.#first; at < results.length; at++) {
       const extra = (results[at] as KeptResult).extra.length;
       if (extra > 0) length += 2 + extra;
     }
-    const item = new Uint8Array(length);
+    const item = slab.take(length);
     item.set(this.session, 0);
     setU53(item, SESSION_BYTES, this.floor);
     setU53(item, SESSION_BYTES + 8, this.revision);

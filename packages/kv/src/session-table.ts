@@ -4,6 +4,7 @@ import { getU32 } from './fields.ts';
 import { keyUnder } from './keys.ts';
 import { rowDueAt, SessionRow } from './session-row.ts';
 import type { Shard } from './shard.ts';
+import { Slab } from './slab.ts';
 
 const DIRTY_ROWS_MAX = 4096;
 
@@ -19,6 +20,7 @@ const DIRTY_ROWS_MAX = 4096;
 export class SessionTable {
   readonly #store: StateStore;
   readonly #hasher: Hasher;
+  readonly #slab: Slab = new Slab();
   readonly #bytesMax: number;
   #young: Map<number, SessionRow> = new Map();
   #old: Map<number, SessionRow> = new Map();
@@ -83,7 +85,7 @@ export class SessionTable {
   }
 
   #write(row: SessionRow): void {
-    this.#store.put(row.key, row.encode(this.#hasher));
+    this.#store.put(row.key, row.encode(this.#hasher, this.#slab));
     row.dirty = false;
     this.#count(row);
   }
