@@ -10,46 +10,47 @@ import { limits } from './limits.ts';
  *
  * Params and results are plain data. A config travels as bytes of its own format (`config.ts`), since its
  * columns would break the element limit of cold values. What both sides read from the other goes through the
- * `parse…` functions here, which throw `DecodeError` with the path of what does not fit.
+ * `parse…` functions here, which throw `DecodeError` with the path of what does not fit. These shapes are type
+ * aliases, since an interface is not assignable to `ColdValue`.
  */
 
 /** Commands that change something carry an id made by the client: a repeat gets the first answer. */
-interface Change {
+type Change = {
   readonly requestId: string;
-}
+};
 
-export interface JoinGroup {
+export type JoinGroup = {
   readonly gid: number;
   readonly stores: readonly StoreId[];
-}
+};
 
 /** What a change did. */
-export interface ChangeResult {
+export type ChangeResult = {
   /** Number of the config that holds the change. */
   readonly configNumber: number;
   /** False when the cluster already was as asked. */
   readonly changed: boolean;
   /** One or more sentences for people: what will happen now, what will not. */
   readonly message: string;
-}
+};
 
-export interface ConfigSummary {
+export type ConfigSummary = {
   readonly number: number;
   readonly cause: string;
   readonly author: string;
   readonly atMs: number;
-}
+};
 
 export type Severity = 'warning' | 'critical';
 
-export interface StatusProblem {
+export type StatusProblem = {
   readonly severity: Severity;
   readonly what: string;
   /** What to do about it. */
   readonly next: string;
-}
+};
 
-export interface StoreStatus {
+export type StoreStatus = {
   readonly storeId: StoreId;
   readonly incarnation: string;
   readonly address: string;
@@ -58,19 +59,19 @@ export interface StoreStatus {
   readonly up: boolean;
   readonly replicas: number;
   readonly leaders: number;
-}
+};
 
 export type ReplicaRole = 'leader' | 'follower' | 'candidate' | 'learner' | 'unknown';
 
-export interface ReplicaStatus {
+export type ReplicaStatus = {
   readonly raftId: number;
   readonly storeId: StoreId;
   readonly role: ReplicaRole;
   /** Highest index that the leader knows to be durable there; 0 when unknown. */
   readonly match: number;
-}
+};
 
-export interface GroupStatus {
+export type GroupStatus = {
   /** 0 is the controller group. */
   readonly gid: number;
   readonly incarnation: number;
@@ -84,9 +85,9 @@ export interface GroupStatus {
   readonly appliedIndex: number;
   /** Shards of the config that the group does not serve now. */
   readonly shardsNotServing: readonly number[];
-}
+};
 
-export interface MoveStatus {
+export type MoveStatus = {
   readonly moveId: number;
   readonly shard: number;
   /** 0: a first assignment. */
@@ -94,10 +95,10 @@ export interface MoveStatus {
   readonly target: number;
   readonly phase: 'moving' | 'cancelling';
   readonly paused: boolean;
-}
+};
 
 /** One page of the status; the client asks again with `after: next` and joins the lists. */
-export interface StatusPage {
+export type StatusPage = {
   readonly clusterId: string;
   readonly configNumber: number;
   readonly shardCount: number;
@@ -107,7 +108,7 @@ export interface StatusPage {
   readonly moves: readonly MoveStatus[];
   /** Where the next page begins; empty on the last one. Meaningful to the store only. */
   readonly next: string;
-}
+};
 
 export interface AdminParams {
   readonly join: Change & { readonly groups: readonly JoinGroup[] };
