@@ -1,3 +1,10 @@
+export type { DataDirectory, DirectoryExpectations, DirectoryOptions } from './data-directory.ts';
+export { openDataDirectory } from './data-directory.ts';
+export { SampledDiskSpace } from './disk-space.ts';
+export type { DataDirectoryProblem } from './errors.ts';
+export { DataDirectoryError } from './errors.ts';
+export type { StoreIdentity } from './identity.ts';
+export { randomIncarnation, STORAGE_FORMAT_VERSION } from './identity.ts';
 export type { StorageTuning } from './limits.ts';
 export { keyBytesMax, storageTuning } from './limits.ts';
 export { LmdbEnvironment } from './lmdb-environment.ts';

@@ -46,6 +46,8 @@ interface Operation {
 export interface LmdbLogOptions {
   readonly timers: Timers;
   readonly hasher: Hasher;
+  /** Commits are refused as a fault of the caller while this says false. */
+  readonly ready?: () => boolean;
   readonly cacheBytesMax?: number;
 }
 
@@ -95,7 +97,7 @@ export class LmdbLogStore implements LogStore {
         durable: (works) => this.#durable(works),
         writeBackground: () => this.#collect(),
       },
-      { timers: options.timers, paceMs: 0 },
+      { timers: options.timers, paceMs: 0, ready: options.ready },
     );
     this.#collectLater();
   }

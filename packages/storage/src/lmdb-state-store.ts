@@ -30,6 +30,8 @@ interface Release {
 export interface LmdbStateOptions {
   readonly timers: Timers;
   readonly hasher: Hasher;
+  /** Commits are refused as a fault of the caller while this says false. */
+  readonly ready?: () => boolean;
   readonly paceMs?: number;
 }
 
@@ -69,7 +71,7 @@ export class LmdbStateStore implements StateStore {
         durable: (works) => this.#durable(works),
         writeBackground: () => this.#releaseSlice(),
       },
-      { timers: options.timers, paceMs: options.paceMs ?? stateCommitPaceMs },
+      { timers: options.timers, paceMs: options.paceMs ?? stateCommitPaceMs, ready: options.ready },
     );
   }
 

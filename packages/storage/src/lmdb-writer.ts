@@ -38,6 +38,7 @@ export class LmdbWriter<Work extends WriterWork> {
   readonly #client: WriterClient<Work>;
   readonly #timers: Timers;
   readonly #paceMs: number;
+  readonly #ready: (() => boolean) | undefined;
   #queue: Work[] = [];
   #queuedBytes = 0;
   #queuedPuts = 0;
@@ -55,13 +56,18 @@ export class LmdbWriter<Work extends WriterWork> {
     environment: LmdbEnvironment,
     meta: LmdbTable,
     client: WriterClient<Work>,
-    options: { readonly timers: Timers; readonly paceMs: number },
+    options: {
+      readonly timers: Timers;
+      readonly paceMs: number;
+      readonly ready: (() => boolean) | undefined;
+    },
   ) {
     this.#environment = environment;
     this.#meta = meta;
     this.#client = client;
     this.#timers = options.timers;
     this.#paceMs = options.paceMs;
+    this.#ready = options.ready;
     const counter = meta.get(COUNTER_KEY);
     if (counter !== undefined) this.#counter = readCounter(counter);
   }
@@ -81,6 +87,10 @@ export class LmdbWriter<Work extends WriterWork> {
 
   submit(work: Work): void {
     assert(!this.#closed && this.#closing === undefined, 'a closed store takes no commits');
+    assert(
+      this.#ready?.() !== false,
+      'the data directory has no identity yet; establish it before any commit',
+    );
     if (this.#failure !== undefined) {
       const failure = this.#failure;
       this.#timers.soon(() => work.done(failure));
