@@ -148,7 +148,7 @@ describe('what a correct Raft does', () => {
       'a log is compacted up to the durable state',
       (rig) => {
         rig.a.appliesTo(2);
-        rig.a.durableApplied = 2;
+        rig.a.stateSynced(2);
         rig.compact(rig.a, 2);
         rig.write(rig.a, [entry(3, 1)]);
         rig.write(rig.b, [entry(3, 1)]);
@@ -172,10 +172,12 @@ describe('what a correct Raft does', () => {
       (rig) => {
         rig.write(rig.b, [entry(3, 1)], false);
         const state = { term: 1, vote: 1, commit: 0 };
-        rig.b.reopened(
-          { start: { index: 0, term: 0 }, hardState: state, entries: [entry(1, 1), entry(2, 1)] },
-          0,
-        );
+        rig.b.reopened({
+          start: { index: 0, term: 0 },
+          hardState: state,
+          entries: [entry(1, 1), entry(2, 1)],
+        });
+        rig.b.restartsFrom(0);
         rig.write(rig.b, [entry(3, 1)]);
         rig.b.appliesTo(2);
       },
@@ -363,7 +365,7 @@ describe('what no correct Raft does', () => {
       'came back with entries to 1',
       ({ b }) => {
         const state = { term: 1, vote: 1, commit: 0 };
-        b.reopened({ start: { index: 0, term: 0 }, hardState: state, entries: [entry(1, 1)] }, 0);
+        b.reopened({ start: { index: 0, term: 0 }, hardState: state, entries: [entry(1, 1)] });
       },
     ],
     [
@@ -371,7 +373,18 @@ describe('what no correct Raft does', () => {
       'came back with entries to 2, term 0',
       ({ b }) => {
         const entries = [entry(1, 1), entry(2, 1)];
-        b.reopened({ start: { index: 0, term: 0 }, hardState: undefined, entries }, 0);
+        b.reopened({ start: { index: 0, term: 0 }, hardState: undefined, entries });
+      },
+    ],
+    [
+      'the durable state is lost in a crash',
+      'lost its state after 1, durable was 2',
+      ({ b }) => {
+        b.appliesTo(2);
+        b.stateSynced(2);
+        const entries = [entry(1, 1), entry(2, 1)];
+        b.reopened({ start: { index: 0, term: 0 }, hardState: { term: 1, vote: 1, commit: 0 }, entries });
+        b.restartsFrom(1);
       },
     ],
     [

@@ -180,6 +180,17 @@ export const goodHistories: readonly WrittenHistory[] = [
     'c< = 2 @3',
   ),
   history(
+    'a deletion that found nothing, and one that found an unknown write',
+    'a> delete k',
+    'a< ok @0',
+    'b> put k 1',
+    'b?',
+    'a> delete k',
+    'a< ok @2',
+    'a> delete k',
+    'a< ok @0',
+  ),
+  history(
     'an unknown deletion happens late',
     'a> put k 1',
     'a< ok @1',
@@ -377,6 +388,14 @@ export const badHistories: readonly WrittenHistory[] = [
     'a< ok @2',
     'b> get k',
     'b< = 1 @1',
+  ),
+  history('a deletion found what was not there', 'a> delete k', 'a< ok @1'),
+  history(
+    'a deletion found nothing where something was',
+    'a> put k 1',
+    'a< ok @1',
+    'b> delete k',
+    'b< ok @0',
   ),
   history(
     'a conflict on an absent key names a version',

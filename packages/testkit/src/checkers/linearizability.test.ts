@@ -86,7 +86,7 @@ function randomHistory(random: Prng): Operation[] {
         [`get k`, () => (value === undefined ? 'absent' : `= ${value} @${version}`)],
         [`put k ${id}`, () => write(id)],
         [`append k ${id}`, () => write((value ?? '') + id)],
-        [`delete k`, () => write(undefined)],
+        [`delete k`, () => (value === undefined ? 'ok @0' : write(undefined))],
         [`cas k none ${id}`, () => (value === undefined ? write(id) : `conflict @${version}`)],
         [
           `cas k @${version} ${id}`,

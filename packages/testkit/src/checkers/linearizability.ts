@@ -194,6 +194,7 @@ function dependsOnUnseen(happened: readonly Item[]): boolean {
     if (call.kind === 'get') return false;
     if (outcome.kind === 'conflict') return outcome.version === undefined || !versions.has(outcome.version);
     if (call.condition?.kind === 'present') return true;
+    if (call.kind === 'delete' && outcome.kind === 'ok' && outcome.version !== 0) return true;
     return call.condition?.kind === 'version' && !versions.has(call.condition.version);
   });
 }

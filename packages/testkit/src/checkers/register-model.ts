@@ -113,8 +113,12 @@ export function step(state: RegisterState, call: Call, outcome: Outcome): Regist
   const value = written(before, call);
   if (value === false) return undefined;
   if (outcome.kind === 'ok' && outcome.value !== undefined && outcome.value !== value) return undefined;
-  if (call.kind === 'delete' && before.value === undefined) return before;
   const version = outcome.kind === 'ok' ? outcome.version : undefined;
+  if (call.kind === 'delete') {
+    // The version of a deletion says whether there was anything: 0 if not.
+    if (before.value === undefined) return version === undefined || version === 0 ? before : undefined;
+    if (version === 0) return undefined;
+  }
   if (version !== undefined) return version > before.version ? { value, version, exact: true } : undefined;
   return { value, version: before.exact ? before.version : before.version + 1, exact: false };
 }

@@ -61,7 +61,13 @@ export class ReplicaWatch {
   writes(write: LogWrite, commit: number): void {
     this.#check(write);
     mirror(this.written, write);
-    if (write.replica !== undefined) this.voters = Math.max(1, write.replica.start.confState.voters.length);
+    if (write.replica !== undefined) {
+      const { start } = write.replica;
+      this.voters = Math.max(1, start.confState.voters.length);
+      // A snapshot: its state was made durable before the log may point at it.
+      this.applied = Math.max(this.applied, start.index);
+      this.durableApplied = Math.max(this.durableApplied, start.index);
+    }
     if (write.entries !== undefined && write.entries.length > 0) {
       const first = write.entries[0] as Entry;
       this.#group.holds(this, write.entries, this.written.termAt(first.index - 1) ?? 0);
@@ -77,7 +83,7 @@ export class ReplicaWatch {
   }
 
   /** After a crash or a power cut: what was durable must be there, and of later commits whole ones, in order. */
-  reopened(log: SurvivingLog, applied: number): void {
+  reopened(log: SurvivingLog): void {
     const found = new LogMirror();
     found.restart(log.start.index, log.start.term);
     found.write(
@@ -92,8 +98,23 @@ export class ReplicaWatch {
     this.written = found;
     this.durable = found.copy();
     if (log.entries.length > 0) this.#group.holds(this, log.entries, log.start.term);
+    this.applied = log.start.index;
+  }
+
+  /** After {@link reopened}: the state that survived contains everything up to this index. */
+  restartsFrom(applied: number): void {
+    if (applied < this.durableApplied) {
+      this.#group.fail(
+        'durability',
+        `${this.name} lost its state after ${applied}, durable was ${this.durableApplied}`,
+      );
+    }
     this.applied = applied;
     this.durableApplied = applied;
+  }
+
+  stateSynced(applied: number): void {
+    this.durableApplied = Math.max(this.durableApplied, applied);
   }
 
   #checkSurvivor(found: LogMirror): void {

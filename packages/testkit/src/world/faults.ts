@@ -1,0 +1,249 @@
+import type { Prng } from '@flotilla/base';
+
+/**
+ * Faults are data, made before the run: a list that can be printed, cut down and replayed. Times are
+ * milliseconds after the cluster was ready.
+ */
+export type FaultAction = { readonly atMs: number } & (
+  | { readonly kind: 'crash'; readonly store: string }
+  | { readonly kind: 'power-cut'; readonly store: string }
+  /** The next log commit fails: the process must stop by itself. */
+  | { readonly kind: 'fail-commit'; readonly store: string }
+  | { readonly kind: 'restart'; readonly store: string }
+  | { readonly kind: 'pause'; readonly store: string }
+  | { readonly kind: 'resume'; readonly store: string }
+  /** Directions `from>to` that carry nothing until the heal of that name. */
+  | { readonly kind: 'cut'; readonly name: string; readonly directions: readonly string[] }
+  | {
+      readonly kind: 'slow';
+      readonly name: string;
+      readonly left: string;
+      readonly right: string;
+      readonly ms: number;
+    }
+  | { readonly kind: 'heal'; readonly name: string }
+  | {
+      readonly kind: 'reset';
+      readonly left: string;
+      readonly right: string;
+      readonly told: 'both' | 'left' | 'right' | 'none';
+    }
+  /** Consensus frames are lost, doubled or late inside working connections. */
+  | { readonly kind: 'lossy'; readonly loss: number; readonly doubles: number; readonly late: number }
+  | { readonly kind: 'damage'; readonly probability: number }
+  | { readonly kind: 'disk'; readonly store: string; readonly delayMs: number }
+  | { readonly kind: 'stall'; readonly store: string }
+  | { readonly kind: 'unstall'; readonly store: string }
+  | { readonly kind: 'clock-step'; readonly store: string; readonly ms: number }
+);
+
+export const faultKinds = [
+  'crash',
+  'power-cut',
+  'black-out',
+  'fail-commit',
+  'pause',
+  'partition',
+  'one-way',
+  'slow',
+  'reset',
+  'half-open',
+  'lossy',
+  'damage',
+  'disk',
+  'stall',
+  'clock-step',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** How often each kind strikes when it is chosen, in milliseconds between two of them. */
+const pauseBetweenMs: { readonly [kind in FaultKind]: readonly [number, number] } = {
+  crash: [2_500, 12_000],
+  'power-cut': [2_500, 12_000],
+  'black-out': [8_000, 40_000],
+  'fail-commit': [8_000, 30_000],
+  pause: [3_000, 12_000],
+  partition: [2_500, 12_000],
+  'one-way': [3_000, 12_000],
+  slow: [3_000, 12_000],
+  reset: [800, 5_000],
+  'half-open': [3_000, 12_000],
+  lossy: [5_000, 20_000],
+  damage: [6_000, 20_000],
+  disk: [4_000, 15_000],
+  stall: [6_000, 20_000],
+  'clock-step': [3_000, 12_000],
+};
+
+export interface ScheduleOptions {
+  readonly stores: readonly string[];
+  readonly clients: readonly string[];
+  readonly durationMs: number;
+  /** Choose only among these. */
+  readonly kinds?: readonly FaultKind[];
+}
+
+/** A random subset of kinds at random rates: some runs meet one kind often, some all kinds at once. */
+export function makeSchedule(random: Prng, options: ScheduleOptions): FaultAction[] {
+  const kinds = options.kinds ?? faultKinds;
+  const chosen = kinds.filter((kind) => random.fork(`choose ${kind}`).chance(kinds.length > 3 ? 0.45 : 1));
+  const actions: FaultAction[] = [];
+  for (const kind of chosen) {
+    const stream = random.fork(kind);
+    const [shortest, longest] = pauseBetweenMs[kind];
+    const meanMs = shortest + stream.unit() * (longest - shortest);
+    let number = 0;
+    for (
+      let atMs = stream.unit() * meanMs;
+      atMs < options.durationMs;
+      atMs += meanMs * (0.3 + 1.4 * stream.unit())
+    ) {
+      actions.push(...strike(kind, Math.round(atMs), `${kind} ${++number}`, stream, options));
+    }
+  }
+  return actions.sort((left, right) => left.atMs - right.atMs);
+}
+
+function strike(
+  kind: FaultKind,
+  atMs: number,
+  name: string,
+  random: Prng,
+  { stores, clients }: ScheduleOptions,
+): FaultAction[] {
+  const store = pick(random, stores);
+  const other = pick(random, stores.length > 1 ? stores.filter((each) => each !== store) : stores);
+  /** Mostly short, sometimes long. */
+  const later = (shortest: number, longest: number): number =>
+    atMs + Math.round(shortest + (longest - shortest) * random.unit() ** 2);
+  switch (kind) {
+    case 'crash':
+    case 'power-cut':
+    case 'fail-commit':
+      return [
+        { atMs, kind, store },
+        { atMs: later(20, 4_000), kind: 'restart', store },
+      ];
+    case 'black-out':
+      return stores.flatMap((each) => [
+        { atMs: atMs + random.below(5), kind: 'power-cut' as const, store: each },
+        { atMs: later(50, 1_500), kind: 'restart' as const, store: each },
+      ]);
+    case 'pause':
+      return [
+        { atMs, kind, store },
+        { atMs: later(60, 4_000), kind: 'resume', store },
+      ];
+    case 'partition': {
+      const side = stores.filter(() => random.chance(0.4));
+      const inside = side.length === 0 || side.length === stores.length ? [store] : side;
+      const withThem = random.chance(0.5) ? [] : clients.filter(() => random.chance(0.5));
+      const left = [...inside, ...withThem];
+      const outside = random.chance(0.5) ? [...stores, ...clients] : [...stores];
+      const right = outside.filter((each) => !left.includes(each));
+      return cutAndHeal(name, atMs, later(100, 8_000), [
+        ...directions(left, right),
+        ...directions(right, left),
+      ]);
+    }
+    case 'one-way': {
+      const others = random.chance(0.5) ? [other] : stores.filter((each) => each !== store);
+      const away = random.chance(0.5);
+      const cut = away ? directions([store], others) : directions(others, [store]);
+      return cutAndHeal(name, atMs, later(100, 8_000), cut);
+    }
+    case 'slow':
+      return [
+        { atMs, kind, name, left: store, right: other, ms: 2 + random.below(300) },
+        { atMs: later(200, 6_000), kind: 'heal', name },
+      ];
+    case 'reset':
+      return [
+        { atMs, kind: 'reset', left: store, right: pick(random, [other, other, ...clients]), told: 'both' },
+      ];
+    case 'half-open': {
+      const told = pick(random, ['none', 'left', 'right'] as const);
+      return [{ atMs, kind: 'reset', left: store, right: pick(random, [other, other, ...clients]), told }];
+    }
+    case 'lossy': {
+      const [loss, doubles, late] = [random.unit() * 0.3, random.unit() * 0.3, random.unit() * 0.3];
+      return [
+        { atMs, kind, loss, doubles, late },
+        { atMs: later(300, 8_000), kind, loss: 0, doubles: 0, late: 0 },
+      ];
+    }
+    case 'damage':
+      return [
+        { atMs, kind, probability: 0.002 },
+        { atMs: later(200, 3_000), kind, probability: 0 },
+      ];
+    case 'disk':
+      return [
+        { atMs, kind, store, delayMs: 5 + random.below(200) },
+        { atMs: later(300, 6_000), kind, store, delayMs: 0 },
+      ];
+    case 'stall':
+      return [
+        { atMs, kind, store },
+        { atMs: later(200, 6_000), kind: 'unstall', store },
+      ];
+    case 'clock-step': {
+      const size = pick(random, [20, 100, 600, 3_000, 30_000]);
+      return [{ atMs, kind, store, ms: Math.round((random.unit() - 0.5) * 2 * size) }];
+    }
+  }
+}
+
+function cutAndHeal(name: string, atMs: number, untilMs: number, cut: readonly string[]): FaultAction[] {
+  return [
+    { atMs, kind: 'cut', name, directions: cut },
+    { atMs: untilMs, kind: 'heal', name },
+  ];
+}
+
+function directions(from: readonly string[], to: readonly string[]): string[] {
+  return from.flatMap((each) => to.map((other) => `${each}>${other}`));
+}
+
+function pick<T>(random: Prng, values: readonly T[]): T {
+  return values[random.below(values.length)] as T;
+}
+
+export function actionWords(action: FaultAction): string {
+  switch (action.kind) {
+    case 'crash':
+      return `${action.store} crashes`;
+    case 'power-cut':
+      return `${action.store} loses power`;
+    case 'fail-commit':
+      return `the next log commit of ${action.store} fails`;
+    case 'restart':
+      return `${action.store} is started`;
+    case 'pause':
+      return `${action.store} stands still`;
+    case 'resume':
+      return `${action.store} goes on`;
+    case 'cut':
+      return `${action.name}: cut ${action.directions.join(' ')}`;
+    case 'slow':
+      return `${action.name}: ${action.left} and ${action.right} are ${action.ms} ms further apart`;
+    case 'heal':
+      return `${action.name} is over`;
+    case 'reset':
+      return `connections of ${action.left} and ${action.right} break (told: ${action.told})`;
+    case 'lossy': {
+      const percent = (part: number): string => `${Math.round(part * 100)} %`;
+      return `frames: ${percent(action.loss)} lost, ${percent(action.doubles)} doubled, ${percent(action.late)} late`;
+    }
+    case 'damage':
+      return action.probability === 0 ? 'no more damaged bytes' : 'bytes are damaged';
+    case 'disk':
+      return `the disk of ${action.store} takes ${action.delayMs} ms longer`;
+    case 'stall':
+      return `the disk of ${action.store} stalls`;
+    case 'unstall':
+      return `the disk of ${action.store} goes on`;
+    case 'clock-step':
+      return `the wall clock of ${action.store} steps by ${action.ms} ms`;
+  }
+}

@@ -1,0 +1,52 @@
+import type { Entry, GroupName, HardState } from '@flotilla/base';
+import type { LogStore, LogWrite, ReplicaRecord } from '@flotilla/ports';
+import type { StoreWatch } from './store-watch.ts';
+
+/** A log store that tells the checker what is written and what became durable. */
+export class ObservedLogStore implements LogStore {
+  readonly #inner: LogStore;
+  readonly #watch: StoreWatch;
+  #commits = 0;
+
+  constructor(inner: LogStore, watch: StoreWatch) {
+    this.#inner = inner;
+    this.#watch = watch;
+  }
+
+  commit(writes: readonly LogWrite[], done: (failure: Error | undefined) => void): void {
+    const commit = ++this.#commits;
+    this.#watch.logWrites(writes, commit);
+    this.#inner.commit(writes, (failure) => {
+      if (failure === undefined) this.#watch.logSynced(commit);
+      done(failure);
+    });
+  }
+
+  replicas(): readonly ReplicaRecord[] {
+    return this.#inner.replicas();
+  }
+
+  damaged(): readonly GroupName[] {
+    return this.#inner.damaged();
+  }
+
+  hardState(group: GroupName): HardState | undefined {
+    return this.#inner.hardState(group);
+  }
+
+  span(group: GroupName): { readonly first: number; readonly last: number } {
+    return this.#inner.span(group);
+  }
+
+  term(group: GroupName, index: number): number | undefined {
+    return this.#inner.term(group, index);
+  }
+
+  entries(group: GroupName, lo: number, hi: number, bytesMax: number): readonly Entry[] {
+    return this.#inner.entries(group, lo, hi, bytesMax);
+  }
+
+  bytes(group: GroupName): number {
+    return this.#inner.bytes(group);
+  }
+}

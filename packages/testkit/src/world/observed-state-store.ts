@@ -1,0 +1,73 @@
+import type { StateSnapshot, StateStore } from '@flotilla/ports';
+import { StateDigests } from './state-digests.ts';
+import type { StoreWatch } from './store-watch.ts';
+
+const NOTHING = new Uint8Array(0);
+
+/** A state store that keeps digests of what it holds and tells the checker of every commit. */
+export class ObservedStateStore implements StateStore {
+  readonly #inner: StateStore;
+  readonly #watch: StoreWatch;
+  readonly #digests = new StateDigests();
+
+  constructor(inner: StateStore, watch: StoreWatch) {
+    this.#inner = inner;
+    this.#watch = watch;
+    // A restart goes on with what survived.
+    inner.scan(NOTHING, undefined, (key, value) => {
+      this.#digests.change(key.slice(), undefined, value);
+      return true;
+    });
+    watch.stateOpened(this.#digests);
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#digests.change(key, this.#inner.get(key), value);
+    this.#inner.put(key, value);
+  }
+
+  delete(key: Uint8Array): void {
+    this.#digests.change(key, this.#inner.get(key), undefined);
+    this.#inner.delete(key);
+  }
+
+  deleteRange(from: Uint8Array, to: Uint8Array): void {
+    if (!this.#digests.drop(from, to)) {
+      this.#inner.scan(from, to, (key, value) => {
+        this.#digests.change(key.slice(), value, undefined);
+        return true;
+      });
+    }
+    this.#inner.deleteRange(from, to);
+  }
+
+  commit(done: (failure: Error | undefined) => void): void {
+    const synced = this.#watch.stateCommits(this.#digests);
+    this.#inner.commit((failure) => {
+      if (failure === undefined) synced();
+      done(failure);
+    });
+  }
+
+  release(from: Uint8Array, to: Uint8Array): void {
+    this.#digests.drop(from, to);
+    this.#inner.release(from, to);
+  }
+
+  snapshot(): StateSnapshot | undefined {
+    return this.#inner.snapshot();
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#inner.get(key);
+  }
+
+  scan(
+    from: Uint8Array,
+    to: Uint8Array | undefined,
+    visit: (key: Uint8Array, value: Uint8Array) => boolean,
+    options?: { readonly reverse?: boolean },
+  ): void {
+    this.#inner.scan(from, to, visit, options);
+  }
+}

@@ -1,0 +1,105 @@
+import type { Prng } from '@flotilla/base';
+import type { LinkPolicy } from '@flotilla/transport';
+
+/** How the links of one world behave when nobody disturbs them. */
+export interface LinkQuality {
+  /** Every message takes this long … */
+  readonly delayMs: number;
+  /** … and up to this much more. */
+  readonly jitterMs: number;
+  /** Some take much longer. */
+  readonly tailProbability: number;
+  readonly tailMs: number;
+  /** Chance that sending a message finds the connection reset. */
+  readonly resetProbability: number;
+  /** Chance that a byte of a message arrives changed. */
+  readonly damageProbability: number;
+}
+
+export const quietLinks: LinkQuality = {
+  delayMs: 0.25,
+  jitterMs: 0.25,
+  tailProbability: 0.002,
+  tailMs: 20,
+  resetProbability: 0,
+  damageProbability: 0,
+};
+
+/**
+ * All links of the world. A cut holds bytes as TCP does: they arrive after the cut is healed, unless an end
+ * gave up first. Cuts are counted by name, so that overlapping faults heal one by one.
+ */
+export class SimLinks implements LinkPolicy {
+  quality: LinkQuality;
+  readonly #random: Prng;
+  readonly #cuts = new Map<string, ReadonlySet<string>>();
+  readonly #slow = new Map<string, { readonly link: string; readonly ms: number }>();
+  #isCut: ReadonlySet<string> = new Set();
+  damaged = 0;
+  resets = 0;
+
+  constructor(random: Prng, quality: LinkQuality = quietLinks) {
+    this.#random = random;
+    this.quality = quality;
+  }
+
+  /** Cuts each direction `from>to` until {@link heal} of that name. */
+  cut(name: string, directions: readonly string[]): void {
+    this.#cuts.set(name, new Set(directions));
+    this.#update();
+  }
+
+  /** Adds a delay in both directions between two nodes. */
+  slow(name: string, left: string, right: string, ms: number): void {
+    this.#slow.set(name, { link: linkName(left, right), ms });
+  }
+
+  /** Ends a cut or a delay. True if there was one. */
+  heal(name: string): boolean {
+    const was = this.#cuts.delete(name);
+    this.#update();
+    return this.#slow.delete(name) || was;
+  }
+
+  healAll(): void {
+    this.#cuts.clear();
+    this.#slow.clear();
+    this.#update();
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.#isCut.size > 0 && this.#isCut.has(`${from}>${to}`);
+  }
+
+  route(from: string, to: string, _bytes: number): number | undefined {
+    if (this.isCut(from, to)) return Number.POSITIVE_INFINITY;
+    const { quality } = this;
+    if (quality.resetProbability > 0 && this.#random.chance(quality.resetProbability)) {
+      this.resets++;
+      return undefined;
+    }
+    let delay = quality.delayMs + this.#random.unit() * quality.jitterMs;
+    if (this.#random.chance(quality.tailProbability)) delay += this.#random.unit() * quality.tailMs;
+    if (this.#slow.size > 0) {
+      const link = linkName(from, to);
+      for (const slow of this.#slow.values()) if (slow.link === link) delay += slow.ms;
+    }
+    return delay;
+  }
+
+  damage(_from: string, _to: string, copy: Uint8Array): void {
+    const { damageProbability } = this.quality;
+    if (damageProbability === 0 || copy.length === 0 || !this.#random.chance(damageProbability)) return;
+    this.damaged++;
+    const at = this.#random.below(copy.length);
+    copy[at] = (copy[at] as number) ^ (1 << this.#random.below(8));
+  }
+
+  #update(): void {
+    this.#isCut = new Set([...this.#cuts.values()].flatMap((directions) => [...directions]));
+  }
+}
+
+function linkName(left: string, right: string): string {
+  return left < right ? `${left}~${right}` : `${right}~${left}`;
+}
