@@ -1,4 +1,6 @@
+export { coldCodecContract } from './cold-codec.ts';
 export { hasherContract } from './hasher.ts';
 export { type LogStoreHarness, logStoreContract } from './log-store.ts';
 export { type NetworkLab, networkContract } from './network.ts';
 export { type StateStoreHarness, stateStoreContract } from './state-store.ts';
+export { clockContract, randomContract, timersContract, type WorldLab } from './world.ts';

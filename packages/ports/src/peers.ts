@@ -38,6 +38,8 @@ export interface PeerLinks {
    */
   send(storeId: StoreId, lane: Lane, kind: number, body: Uint8Array, urgency: Urgency): boolean;
   isUp(storeId: StoreId): boolean;
+  /** The cluster that a connected store says it belongs to: empty for a blank one; undefined if not connected. */
+  clusterOf(storeId: StoreId): string | undefined;
   /** Bytes queued for that lane, in the fabric and in the socket. */
   queuedBytes(storeId: StoreId, lane: Lane): number;
   /** Keeps lanes to these stores (and answers those that dial us). */

@@ -1,1 +1,2 @@
-export {};
+export type { StoreOptions, StorePorts } from './ports.ts';
+export { StoreNode } from './store-node.ts';

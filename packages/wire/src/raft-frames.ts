@@ -162,7 +162,10 @@ export interface Beat {
   readonly from: RaftId;
   readonly to: RaftId;
   readonly term: number;
+  /** What the follower may commit: never above what it has. */
   readonly commit: number;
+  /** The leader's own commit index, for bounds on staleness. */
+  readonly leaderCommit: number;
   /** ReadIndex context that the heartbeat confirms; empty for none. */
   readonly context: Uint8Array;
 }
@@ -178,6 +181,7 @@ export function writeBeats(out: Writer, round: number, beats: readonly Beat[]): 
     out.u53(beat.to);
     out.u53(beat.term);
     out.u53(beat.commit);
+    out.u53(beat.leaderCommit);
     out.bytes16(beat.context);
   }
 }
@@ -190,7 +194,7 @@ export interface Beats {
 export function readBeats(body: Uint8Array): Beats {
   const from = new Reader(body);
   const round = from.u53();
-  const count = from.count(limits.groupsMax, 46);
+  const count = from.count(limits.groupsMax, 54);
   const beats: Beat[] = [];
   for (let at = 0; at < count; at++) {
     beats.push({
@@ -199,11 +203,53 @@ export function readBeats(body: Uint8Array): Beats {
       to: from.u53(),
       term: from.u53(),
       commit: from.u53(),
+      leaderCommit: from.u53(),
       context: from.bytes16(CONTEXT_BYTES_MAX),
     });
   }
   from.expectEnd();
   return { round, beats };
+}
+
+/** Answer to one beat. A round of 0 says that no promise was taken: it renews no lease. */
+export interface BeatAck {
+  readonly group: GroupName;
+  readonly from: RaftId;
+  readonly to: RaftId;
+  readonly term: number;
+  readonly round: number;
+  readonly context: Uint8Array;
+}
+
+export function writeBeatAcks(out: Writer, acks: readonly BeatAck[]): void {
+  out.u32(acks.length);
+  for (const ack of acks) {
+    out.u32(ack.group.gid);
+    out.u53(ack.group.incarnation);
+    out.u53(ack.from);
+    out.u53(ack.to);
+    out.u53(ack.term);
+    out.u53(ack.round);
+    out.bytes16(ack.context);
+  }
+}
+
+export function readBeatAcks(body: Uint8Array): BeatAck[] {
+  const from = new Reader(body);
+  const count = from.count(limits.groupsMax, 46);
+  const acks: BeatAck[] = [];
+  for (let at = 0; at < count; at++) {
+    acks.push({
+      group: { gid: from.u32(), incarnation: from.u53() },
+      from: from.u53(),
+      to: from.u53(),
+      term: from.u53(),
+      round: from.u53(),
+      context: from.bytes16(CONTEXT_BYTES_MAX),
+    });
+  }
+  from.expectEnd();
+  return acks;
 }
 
 /** How long a refused candidate should wait before it asks again. */

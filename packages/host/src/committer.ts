@@ -1,0 +1,81 @@
+import type { Message } from '@flotilla/base';
+import type { LogStore, LogWrite } from '@flotilla/ports';
+import { entriesBytes } from '@flotilla/raft';
+import type { Replica } from './replica.ts';
+import type { HostTuning } from './tuning.ts';
+
+/** Storage work of one core: a write, and the messages that may leave once it is durable. */
+export interface AppendWork {
+  readonly replica: Replica;
+  /** Undefined when the responses only wait for what was queued before. */
+  readonly write: LogWrite | undefined;
+  readonly responses: readonly Message[];
+}
+
+/**
+ * One log commit at a time for all groups. While one is being synced, the work of later turns gathers and
+ * becomes the next: an idle store commits at once, a busy one commits in batches, without any timer.
+ */
+export class Committer {
+  readonly #logStore: LogStore;
+  readonly #tuning: HostTuning;
+  readonly #now: () => number;
+  readonly #durable: (work: readonly AppendWork[]) => void;
+  readonly #failed: (cause: Error) => void;
+  #queue: AppendWork[] = [];
+  #startedAt: number | undefined;
+
+  constructor(options: {
+    readonly logStore: LogStore;
+    readonly tuning: HostTuning;
+    readonly now: () => number;
+    readonly durable: (work: readonly AppendWork[]) => void;
+    readonly failed: (cause: Error) => void;
+  }) {
+    this.#logStore = options.logStore;
+    this.#tuning = options.tuning;
+    this.#now = options.now;
+    this.#durable = options.durable;
+    this.#failed = options.failed;
+  }
+
+  add(work: AppendWork): void {
+    this.#queue.push(work);
+  }
+
+  /** How long the commit under way has been pending, ms; 0 if there is none. */
+  pendingMs(now: number): number {
+    return this.#startedAt === undefined ? 0 : now - this.#startedAt;
+  }
+
+  start(): void {
+    if (this.#startedAt !== undefined || this.#queue.length === 0) return;
+    const work = this.#take();
+    const writes: LogWrite[] = [];
+    for (const { write } of work) if (write !== undefined) writes.push(write);
+    if (writes.length === 0) {
+      this.#durable(work);
+      return;
+    }
+    this.#startedAt = this.#now();
+    this.#logStore.commit(writes, (failure) => {
+      this.#startedAt = undefined;
+      if (failure === undefined) this.#durable(work);
+      else this.#failed(failure);
+    });
+  }
+
+  /** As much of the queue, in order, as one transaction may hold. */
+  #take(): AppendWork[] {
+    let bytes = 0;
+    let writes = 0;
+    let count = 0;
+    for (const work of this.#queue) {
+      bytes += entriesBytes(work.write?.entries ?? []);
+      writes += 2;
+      if (count > 0 && (bytes > this.#tuning.commitBytesMax || writes > this.#tuning.commitWritesMax)) break;
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+}

@@ -1,0 +1,119 @@
+import type { RaftId, StoreId } from '@flotilla/base';
+import type { Random, TimerId, Timers } from '@flotilla/ports';
+import type { Replica } from './replica.ts';
+import type { HostTuning } from './tuning.ts';
+
+/** How often a candidate asks again as soon as a refusal runs out, before it waits for its election timeout. */
+const REFUSALS_MAX = 2;
+
+/**
+ * Elections without waiting for silence. When the connection to a leader's store drops, its followers forget
+ * it as their promise ends and ask for votes one after the other, the lowest raft id first. One timer serves
+ * all groups: it stands at the earliest due time.
+ */
+export class Failover {
+  readonly #timers: Timers;
+  readonly #random: Random;
+  readonly #tuning: HostTuning;
+  readonly #now: () => number;
+  readonly #campaigns: (replica: Replica) => void;
+  readonly #due = new Set<Replica>();
+  #timer: TimerId | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(options: {
+    readonly timers: Timers;
+    readonly random: Random;
+    readonly tuning: HostTuning;
+    readonly now: () => number;
+    /** Called after a core was told to forget its leader or to campaign. */
+    readonly campaigns: (replica: Replica) => void;
+  }) {
+    this.#timers = options.timers;
+    this.#random = options.random.fork('failover');
+    this.#tuning = options.tuning;
+    this.#now = options.now;
+    this.#campaigns = options.campaigns;
+  }
+
+  /** The connection to that store is gone. */
+  dropped(storeId: StoreId, replicas: Iterable<Replica>): void {
+    const now = this.#now();
+    for (const replica of replicas) {
+      if (replica.broken !== undefined || replica.isLeader || replica.leaderStore() !== storeId) continue;
+      replica.forgetAt = Math.max(now, replica.promise.until);
+      this.#plan(replica, now + this.#tuning.promiseMs, replica.raft.leaderId);
+    }
+  }
+
+  /** A replica that starts knows no leader: it asks as soon as it may, unless it hears one first. */
+  started(replica: Replica, mayAskAt: number): void {
+    this.#plan(replica, mayAskAt, 0);
+  }
+
+  /** A voter refused because of a promise that lasts so much longer. */
+  refused(replica: Replica, remainingMs: number): void {
+    if (replica.isLeader || replica.raft.leaderId !== 0 || replica.refusalsLeft === 0) return;
+    replica.refusalsLeft--;
+    this.#plan(replica, this.#now() + Math.min(remainingMs, this.#tuning.promiseMs), 0);
+  }
+
+  /** A leader was heard: nothing to do any more. */
+  heard(replica: Replica): void {
+    replica.refusalsLeft = REFUSALS_MAX;
+    if (replica.campaignAt === undefined && replica.forgetAt === undefined) return;
+    replica.campaignAt = undefined;
+    replica.forgetAt = undefined;
+    this.#due.delete(replica);
+  }
+
+  stop(): void {
+    if (this.#timer !== undefined) this.#timers.clear(this.#timer);
+    this.#timer = undefined;
+    this.#due.clear();
+  }
+
+  #plan(replica: Replica, from: number, gone: RaftId): void {
+    const wait = this.#tuning.failoverRankMs * replica.failoverRank(gone);
+    const jitter = (this.#random.below(1000) / 1000) * this.#tuning.failoverJitterMs;
+    replica.campaignAt = Math.max(from, replica.promise.until) + wait + jitter;
+    this.#due.add(replica);
+    this.#arm();
+  }
+
+  #arm(): void {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const replica of this.#due) {
+      earliest = Math.min(earliest, replica.forgetAt ?? earliest, replica.campaignAt ?? earliest);
+    }
+    if (earliest >= this.#timerAt || earliest === Number.POSITIVE_INFINITY) return;
+    if (this.#timer !== undefined) this.#timers.clear(this.#timer);
+    this.#timerAt = earliest;
+    this.#timer = this.#timers.set(Math.max(0, earliest - this.#now()), () => {
+      this.#timer = undefined;
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      this.#run();
+      this.#arm();
+    });
+  }
+
+  #run(): void {
+    const now = this.#now();
+    for (const replica of [...this.#due]) {
+      // A leader that was forgotten gets no vote from us by mistake: the promise has ended by now.
+      if (replica.forgetAt !== undefined && replica.forgetAt <= now) {
+        replica.forgetAt = undefined;
+        replica.raft.forgetLeader();
+        this.#campaigns(replica);
+      }
+      if (replica.campaignAt !== undefined && replica.campaignAt <= now) {
+        replica.campaignAt = undefined;
+        if (!replica.isLeader && replica.broken === undefined) {
+          replica.raft.campaign();
+          this.#campaigns(replica);
+        }
+      }
+      if (replica.forgetAt === undefined && replica.campaignAt === undefined) this.#due.delete(replica);
+    }
+  }
+}

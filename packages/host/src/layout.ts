@@ -1,0 +1,86 @@
+import { type ConfState, type GroupName, Reader, Writer } from '@flotilla/base';
+import {
+  type ReplicaPlace,
+  readConfState,
+  readReplicas,
+  writeConfState,
+  writeReplicas,
+} from '@flotilla/wire';
+
+/**
+ * Where a replica's state lies in the state store: gid u32, group incarnation u64, generation u32 (big
+ * endian), then an area: the host's own record, or the state machine's keys. A group snapshot copies the
+ * whole range of one generation, so no value may hold the prefix.
+ */
+
+export const PREFIX_BYTES = 16;
+const AREA_META = 0;
+const AREA_MACHINE = 1;
+
+export function groupPrefix(group: GroupName): Uint8Array {
+  const prefix = new Uint8Array(12);
+  const view = new DataView(prefix.buffer);
+  view.setUint32(0, group.gid);
+  view.setUint32(4, Math.floor(group.incarnation / 0x1_0000_0000));
+  view.setUint32(8, group.incarnation % 0x1_0000_0000);
+  return prefix;
+}
+
+export function generationPrefix(group: GroupName, generation: number): Uint8Array {
+  const prefix = new Uint8Array(PREFIX_BYTES);
+  prefix.set(groupPrefix(group));
+  new DataView(prefix.buffer).setUint32(12, generation);
+  return prefix;
+}
+
+/** Generation in a key of the state store. */
+export function generationOf(key: Uint8Array): number {
+  return new DataView(key.buffer, key.byteOffset, key.byteLength).getUint32(12);
+}
+
+export function metaKey(group: GroupName, generation: number): Uint8Array {
+  return withArea(group, generation, AREA_META);
+}
+
+export function machinePrefix(group: GroupName, generation: number): Uint8Array {
+  return withArea(group, generation, AREA_MACHINE);
+}
+
+function withArea(group: GroupName, generation: number, area: number): Uint8Array {
+  const key = new Uint8Array(PREFIX_BYTES + 1);
+  key.set(generationPrefix(group, generation));
+  key[PREFIX_BYTES] = area;
+  return key;
+}
+
+/** The host's record of a replica's state: becomes durable in one transaction with what was applied. */
+export interface ReplicaMeta {
+  readonly appliedIndex: number;
+  readonly appliedTerm: number;
+  readonly confState: ConfState;
+  /** Which store holds which raft id; covers every id of the configuration. */
+  readonly members: readonly ReplicaPlace[];
+}
+
+const META_FORMAT = 1;
+
+export function encodeMeta(meta: ReplicaMeta): Uint8Array {
+  const out = new Writer(128);
+  out.u8(META_FORMAT);
+  out.u53(meta.appliedIndex);
+  out.u53(meta.appliedTerm);
+  writeConfState(out, meta.confState);
+  writeReplicas(out, meta.members);
+  return out.finish();
+}
+
+export function decodeMeta(bytes: Uint8Array): ReplicaMeta {
+  const from = new Reader(bytes);
+  from.skip(1);
+  return {
+    appliedIndex: from.u53(),
+    appliedTerm: from.u53(),
+    confState: readConfState(from),
+    members: readReplicas(from),
+  };
+}

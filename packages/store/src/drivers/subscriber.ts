@@ -1,0 +1,62 @@
+import { Reader, type StoreId, Writer } from '@flotilla/base';
+import { Lane, type PeerLinks } from '@flotilla/ports';
+import { FrameKind, limits } from '@flotilla/wire';
+import type { ConfigHolder } from '../config-holder.ts';
+
+const ASK_MS = 1_000;
+
+/**
+ * Keeps stores at the newest config: whoever learns one pushes it to all that are connected, two stores that
+ * meet compare, and each asks somebody now and then, in case a push was lost.
+ */
+export class ConfigSubscriber {
+  readonly #links: PeerLinks;
+  readonly #holder: ConfigHolder;
+  readonly #peers: () => readonly StoreId[];
+  readonly #now: () => number;
+  #askedAt: number = Number.NEGATIVE_INFINITY;
+  #turn = 0;
+
+  constructor(options: {
+    readonly links: PeerLinks;
+    readonly holder: ConfigHolder;
+    readonly peers: () => readonly StoreId[];
+    readonly now: () => number;
+  }) {
+    this.#links = options.links;
+    this.#holder = options.holder;
+    this.#peers = options.peers;
+    this.#now = options.now;
+    this.#holder.onChange((_config, encoded) => {
+      for (const storeId of this.#peers()) this.#push(storeId, encoded);
+    });
+  }
+
+  tick(): void {
+    const now = this.#now();
+    if (now - this.#askedAt < ASK_MS) return;
+    this.#askedAt = now;
+    const peers = this.#peers();
+    const peer = peers[this.#turn++ % Math.max(1, peers.length)];
+    if (peer !== undefined) this.ask(peer);
+  }
+
+  /** Tells the other what we hold; it sends back what is newer. */
+  ask(storeId: StoreId): void {
+    const out = new Writer(8);
+    out.u53(this.#holder.config.number);
+    this.#links.send(storeId, Lane.consensus, FrameKind.configAsk, out.take(), 'normal');
+  }
+
+  onAsk(storeId: StoreId, body: Uint8Array): void {
+    if (new Reader(body).u53() < this.#holder.config.number) this.#push(storeId, this.#holder.encoded);
+  }
+
+  onConfig(body: Uint8Array): void {
+    if (body.length <= limits.clientFrameBytes) this.#holder.offerEncoded(body.slice());
+  }
+
+  #push(storeId: StoreId, encoded: Uint8Array): void {
+    this.#links.send(storeId, Lane.consensus, FrameKind.config, encoded, 'normal');
+  }
+}
