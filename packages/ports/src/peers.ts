@@ -48,6 +48,8 @@ export interface PeerLinks {
   learn(storeId: StoreId, address: string, version: number): void;
   /** Last known address, for hints to clients. */
   addressOf(storeId: StoreId): string | undefined;
+  /** Every store in the address book but this one. */
+  knownStores(): readonly StoreId[];
   /** Difference of that store's wall clock to ours in ms, as its pings say; undefined before the first. */
   clockOffsetMs(storeId: StoreId): number | undefined;
 }

@@ -240,9 +240,9 @@ export class StoreNode {
   /** Creates the replicas that the config gives to this incarnation, and keeps links to all stores. */
   #reconcile(config: ClusterConfig): void {
     const { links } = this.#ports;
-    const { storeId, incarnation, bootstrap } = this.#options;
+    const { storeId, incarnation } = this.#options;
     for (const store of config.stores) links.learn(store.storeId, store.address, store.addressVersion);
-    links.want([...new Set([...config.stores.map((store) => store.storeId), ...(bootstrap ?? [])])]);
+    this.#wantPeers(config);
     for (const record of config.groups) {
       const own = record.replicas.find((place) => place.storeId === storeId);
       const existing = this.host.replica(record.gid);
@@ -256,6 +256,13 @@ export class StoreNode {
     }
   }
 
+  /** All stores of the config; before the first one, everybody that discovery finds. */
+  #wantPeers(config: ClusterConfig): void {
+    const { links } = this.#ports;
+    const known = config.number === 0 ? links.knownStores() : config.stores.map((store) => store.storeId);
+    links.want([...new Set([...known, ...(this.#options.bootstrap ?? [])])]);
+  }
+
   #arm(): void {
     this.#timer = this.#ports.timers.set(DRIVER_MS, () => {
       if (this.#stopped) return;
@@ -266,6 +273,7 @@ export class StoreNode {
 
   #tick(): void {
     this.#stamps.observe([...this.host.connectedPeers()].map((peer) => peer.storeId));
+    if (this.config.number === 0) this.#wantPeers(this.config);
     this.#proposeFounding();
     for (const driver of this.#drivers) driver.tick();
   }
