@@ -63,15 +63,18 @@ export class MemoryStore implements StateStore {
     const end = to === undefined ? this.#keys.length : this.#at(to);
     const step = options?.reverse ? -1 : 1;
     this.#visiting = true;
-    for (let at = options?.reverse ? end - 1 : begin; at >= begin && at < end; at += step) {
-      const key = (this.#keys[at] as Uint8Array).slice();
-      const value = (this.#values[at] as Uint8Array).slice();
-      const goesOn = visit(key, value);
-      key.fill(0xee);
-      value.fill(0xee);
-      if (!goesOn) break;
+    try {
+      for (let at = options?.reverse ? end - 1 : begin; at >= begin && at < end; at += step) {
+        const key = (this.#keys[at] as Uint8Array).slice();
+        const value = (this.#values[at] as Uint8Array).slice();
+        const goesOn = visit(key, value);
+        key.fill(0xee);
+        value.fill(0xee);
+        if (!goesOn) break;
+      }
+    } finally {
+      this.#visiting = false;
     }
-    this.#visiting = false;
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
