@@ -97,7 +97,7 @@ export function coldCodecContract(name: string, makeCodec: () => ColdCodec): voi
         'hasOwnProperty',
         'toString',
       ]);
-      const proto = received[Object.keys(sent)[0] as string];
+      const proto = received[['__proto', '__'].join('')];
       expect({ ...(proto as object) }).toEqual({ polluted: 1 });
       expect(({} as Record<string, unknown>).polluted).toBeUndefined();
     });

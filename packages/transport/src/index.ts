@@ -9,6 +9,8 @@ export {
   MemoryNetworkHub,
   type MemoryNetworkOptions,
 } from './memory-network.ts';
+export { MsgpackColdCodec } from './msgpack-cold-codec.ts';
 export { NodeClock, NodeRandom, NodeTimers, nodeJitter } from './node-world.ts';
+export { PlainColdCodec } from './plain-cold-codec.ts';
 export { WsNetwork, type WsNetworkOptions } from './ws-network.ts';
 export { defaultWsTuning, SUBPROTOCOL, type WsTuning } from './ws-tuning.ts';

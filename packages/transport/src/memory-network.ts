@@ -61,17 +61,15 @@ export class MemoryNetworkHub {
   }
 
   /**
-   * Breaks every connection between two nodes and returns how many there were. An end that is not told
-   * stays half-open until it sends something.
+   * Breaks every connection between two nodes and returns how many there were. Only the nodes in `told` hear
+   * of it; an end that does not stays half-open until it sends something.
    */
-  breakLinks(left: string, right: string, told: 'both' | 'left' | 'right' | 'none' = 'both'): number {
+  breakLinks(left: string, right: string, told: readonly string[] = [left, right]): number {
     let broken = 0;
     for (const connection of [...this.#connections]) {
       if (!connection.joins(left, right)) continue;
       broken++;
-      connection.cut(
-        (end) => told === 'both' || (told !== 'none' && (told === 'left' ? left : right) === end.node),
-      );
+      connection.cut((end) => told.includes(end.node));
     }
     return broken;
   }

@@ -497,7 +497,9 @@ export class Fabric implements PeerLinks, LinkOwner {
     for (const storeId of changed) {
       if (!this.#wanted.has(storeId)) continue;
       for (const slot of this.#peer(storeId).slots) {
-        // It is somewhere else now: the failures at the old place say nothing about the new one.
+        // It is somewhere else now: the failures at the old place say nothing about the new one. A dial that
+        // has got an answer may go on; its handshake will tell.
+        if (slot.dial?.phase === 'connecting') this.#dropDial(slot, 'the address changed');
         slot.backoff.reset();
         this.#clearTimer(slot);
         this.#advance(slot);

@@ -90,7 +90,11 @@ function judgeIdentity(self: Self, theirs: Hello, lane: number | undefined): Ver
   }
   const laneFits =
     lane === undefined ? theirs.lane <= Lane.bulk || theirs.lane === DISCOVERY : theirs.lane === lane;
-  if (!laneFits) return { code: 'wrong-lane', message: `it asked for lane ${theirs.lane}` };
+  if (!laneFits)
+    return {
+      code: 'wrong-lane',
+      message: `it asked for lane ${theirs.lane}, where this store expected another or knows none`,
+    };
   return undefined;
 }
 

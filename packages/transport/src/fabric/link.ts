@@ -53,6 +53,8 @@ export class Link implements SocketHandler {
   #queue: LaneQueue;
   #socket: Socket | undefined;
   #deadline: TimerId | undefined;
+  /** When the last frame before the deadline was set had arrived. */
+  #silentSince = 0;
   #drain: TimerId | undefined;
 
   constructor(owner: LinkOwner, lane: number, dialled: boolean) {
@@ -95,13 +97,14 @@ export class Link implements SocketHandler {
     this.upAtMs = this.#owner.clock.monoMs();
   }
 
-  /** Closes the link unless a frame arrives within the time. A check that runs already is not prolonged. */
+  /** Closes the link unless a frame arrives within the time. A check that still waits is not prolonged. */
   expectWithin(ms: number, reason: string): void {
-    if (this.#deadline !== undefined) return;
-    const since = this.heardAtMs;
+    if (this.#deadline !== undefined && this.#silentSince === this.heardAtMs) return;
+    this.#clearDeadline();
+    this.#silentSince = this.heardAtMs;
     this.#deadline = this.#owner.timers.set(ms, () => {
       this.#deadline = undefined;
-      if (this.phase === 'greeting' || this.heardAtMs === since) this.abort(reason);
+      if (this.phase === 'greeting' || this.heardAtMs === this.#silentSince) this.abort(reason);
     });
   }
 
