@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DecodeError, Reader, Writer, Xxh64 } from '@flotilla/base';
+import { DecodeError, Reader, type StoreId, Writer, Xxh64 } from '@flotilla/base';
 import { type AddressEntry, readAddressBook, writeAddressBook } from '@flotilla/wire';
 
 /**
@@ -9,23 +9,17 @@ import { type AddressEntry, readAddressBook, writeAddressBook } from '@flotilla/
  * still finds itself after a restart. Losing it costs nothing but a look at the seeds, so a damaged file is set
  * aside and told, never a reason to stay down.
  *
- *   checksum u64 · format u8 · version of the own address u53 · entries
+ *   checksum u64 · format u8 · entries
  */
 
 const FILE = 'address-book';
 const FORMAT = 1;
 
-export interface SavedAddressBook {
-  readonly ownVersion: number;
-  readonly entries: readonly AddressEntry[];
-}
-
-export function encodeAddressBook(book: SavedAddressBook): Uint8Array {
+export function encodeAddressBook(entries: readonly AddressEntry[]): Uint8Array {
   const out = new Writer();
   out.reserve(8);
   out.u8(FORMAT);
-  out.u53(book.ownVersion);
-  writeAddressBook(out, book.entries);
+  writeAddressBook(out, entries);
   const hasher = new Xxh64();
   hasher.hash(out.bytes.subarray(8, out.length));
   out.patchU32(0, hasher.low);
@@ -34,7 +28,7 @@ export function encodeAddressBook(book: SavedAddressBook): Uint8Array {
 }
 
 /** Throws `DecodeError` for anything that was not written whole by {@link encodeAddressBook}. */
-export function decodeAddressBook(bytes: Uint8Array): SavedAddressBook {
+export function decodeAddressBook(bytes: Uint8Array): AddressEntry[] {
   const from = new Reader(bytes);
   const low = from.u32();
   const high = from.u32();
@@ -43,37 +37,39 @@ export function decodeAddressBook(bytes: Uint8Array): SavedAddressBook {
   if (hasher.low !== low || hasher.high !== high) throw new DecodeError('its checksum does not fit');
   const format = from.u8();
   if (format !== FORMAT) throw new DecodeError(`its format ${format} is not known here`);
-  const ownVersion = from.u53();
   const entries = readAddressBook(from);
   from.expectEnd();
-  return { ownVersion, entries };
+  return entries;
 }
 
 export class AddressBookFile {
+  /** What was known as this store last ran; its own line stands one version below that of this run. */
+  readonly entries: readonly AddressEntry[];
   /** Version of the own address in this run: higher than in all runs before. */
   readonly ownVersion: number;
-  /** What was known as this store last ran. */
-  readonly entries: readonly AddressEntry[];
   /** Why the file was of no use; undefined if it was fine or absent. */
   readonly damage: string | undefined;
   readonly #path: string;
   #waiting: Uint8Array | undefined;
   #writing: Promise<void> | undefined;
 
-  constructor(directory: string, wallMs: number) {
+  constructor(directory: string, own: Omit<AddressEntry, 'version'>, wallMs: number) {
     this.#path = join(directory, FILE);
-    const { book, damage } = readBook(this.#path);
-    this.entries = book.entries;
+    const { entries, damage } = readBook(this.#path);
     this.damage = damage;
+    const before = ownVersion(entries, own.storeId);
     // Seconds since 1970 where the count is lost: peers keep the higher version, so a store that began again
-    // at 1 would never be found at its new address.
-    this.ownVersion = Math.max(book.ownVersion + 1, Math.floor(wallMs / 1_000));
-    this.#writeNow({ ownVersion: this.ownVersion, entries: this.entries });
+    // at 1 would not be found at its new address before it met them.
+    this.ownVersion = Math.max(before + 1, Math.floor(wallMs / 1_000));
+    const others = entries.filter(({ storeId }) => storeId !== own.storeId);
+    this.entries = [...others, { ...own, version: this.ownVersion - 1 }];
+    // Durable before anybody hears of it.
+    this.#writeNow(encodeAddressBook([...others, { ...own, version: this.ownVersion }]));
   }
 
   /** Replaces the entries in the background; of several that wait only the last is written. */
   save(entries: readonly AddressEntry[], failed: (error: Error) => void): void {
-    this.#waiting = encodeAddressBook({ ownVersion: this.ownVersion, entries });
+    this.#waiting = encodeAddressBook(entries);
     this.#writing ??= this.#writeWaiting(failed);
   }
 
@@ -91,11 +87,11 @@ export class AddressBookFile {
     this.#writing = undefined;
   }
 
-  #writeNow(book: SavedAddressBook): void {
+  #writeNow(bytes: Uint8Array): void {
     const draft = `${this.#path}.new`;
     const file = openSync(draft, 'w', 0o600);
     try {
-      writeSync(file, encodeAddressBook(book));
+      writeSync(file, bytes);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -122,20 +118,23 @@ export class AddressBookFile {
   }
 }
 
-function readBook(path: string): { book: SavedAddressBook; damage: string | undefined } {
-  const nothing: SavedAddressBook = { ownVersion: 0, entries: [] };
+function ownVersion(entries: readonly AddressEntry[], storeId: StoreId): number {
+  return entries.find((entry) => entry.storeId === storeId)?.version ?? 0;
+}
+
+function readBook(path: string): { entries: readonly AddressEntry[]; damage: string | undefined } {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { book: nothing, damage: undefined };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { entries: [], damage: undefined };
     throw error;
   }
   try {
     // A plain array: a Buffer's `slice` shares memory.
-    return { book: decodeAddressBook(new Uint8Array(bytes)), damage: undefined };
+    return { entries: decodeAddressBook(new Uint8Array(bytes)), damage: undefined };
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    return { book: nothing, damage: error.message };
+    return { entries: [], damage: error.message };
   }
 }

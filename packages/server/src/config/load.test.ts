@@ -4,7 +4,7 @@ import { type ConfigSources, loadConfig } from './load.ts';
 import { environmentName, kebab, settingNames, settings } from './settings.ts';
 
 function load(sources: Partial<ConfigSources>) {
-  return loadConfig({ flags: {}, environment: {}, file: undefined, ...sources });
+  return loadConfig({ environment: {}, file: undefined, ...sources, flags: { id: 's1', ...sources.flags } });
 }
 
 function mistakeOf(sources: Partial<ConfigSources>): string {
@@ -39,7 +39,7 @@ describe('settings of a store', () => {
   test('lists are written with commas or, in the file, one item a line', () => {
     const { config } = load({
       flags: { data: 'd', bootstrap: 's1,s2' },
-      file: yaml('id: s1\njoin:\n  - a\n  - b:1\n'),
+      file: yaml('join:\n  - a\n  - b:1\n'),
     });
     expect(config.join).toEqual(['a:7401', 'b:1']);
     expect(config.bootstrap).toEqual(['s1', 's2']);
@@ -104,7 +104,20 @@ describe('settings of a store', () => {
 
   test('an election timeout of a few heartbeats is refused', () => {
     const flags = { data: 'd', electionTimeout: '400ms' };
-    expect(mistakeOf({ flags })).toMatch(/^--election-timeout: use at least ten heartbeats/);
+    expect(mistakeOf({ flags })).toMatch(/^--election-timeout: use at least twelve heartbeats/);
+  });
+
+  test('a heartbeat that outlasts a lease is taken only without leases', () => {
+    const flags = { data: 'd', heartbeat: '250ms', electionTimeout: '5s' };
+    expect(mistakeOf({ flags })).toMatch(/^--heartbeat: a lease lasts 135ms/);
+    expect(load({ flags: { ...flags, lease: 'off' } }).config.heartbeat).toBe(250);
+  });
+
+  test('what has to be given is asked for', () => {
+    expect(mistakeOf({ flags: { id: undefined } })).toBe(
+      '--id is missing: give the store a name that it keeps for ever, like s1\n' +
+        '--data is missing: name the directory that holds this store',
+    );
   });
 
   test('every default passes its own check, and every setting has help', () => {

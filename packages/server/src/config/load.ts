@@ -26,6 +26,11 @@ export interface LoadedConfig {
   readonly origins: { readonly [K in keyof StoreConfig]: string };
 }
 
+const required: Readonly<Partial<Record<keyof StoreConfig, string>>> = {
+  id: 'give the store a name that it keeps for ever, like s1',
+  data: 'name the directory that holds this store',
+};
+
 interface Found {
   readonly value: unknown;
   readonly origin: string;
@@ -97,7 +102,8 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
     origins[name] = found?.origin ?? 'not given';
     if (found === undefined) {
       values[name] = undefined;
-      if (name === 'data') mistakes.push('--data is missing: name the directory that holds this store');
+      const missing = required[name];
+      if (missing !== undefined) mistakes.push(`--${name} is missing: ${missing}`);
       continue;
     }
     const result = settings[name].schema.safeParse(found.value);

@@ -1,4 +1,4 @@
-import { CONTROLLER_GID, isStoreId, parseStoreId, UsageError } from '@flotilla/base';
+import { CONTROLLER_GID, parseStoreId, UsageError } from '@flotilla/base';
 import { limits } from '@flotilla/wire';
 import { z } from 'zod';
 import { addressText, isLoopback, isWildcard, parseAddress, parseAddresses, parseDuration } from './texts.ts';
@@ -11,8 +11,7 @@ import { addressText, isLoopback, isWildcard, parseAddress, parseAddresses, pars
 export type LogLevelName = 'debug' | 'info' | 'warn' | 'error';
 
 export interface StoreConfig {
-  /** Undefined: the data directory knows it. */
-  readonly id: string | undefined;
+  readonly id: string;
   readonly listen: string;
   /** Undefined: the address that is listened on. */
   readonly advertise: string | undefined;
@@ -110,7 +109,7 @@ export const settings: { readonly [K in keyof StoreConfig]: Setting<StoreConfig[
     schema: parsed(parseStoreId),
     fallback: undefined,
     placeholder: 'ID',
-    help: 'permanent name of the store; may be left out once the data directory knows it',
+    help: 'permanent name of the store',
   },
   listen: {
     schema: address,
@@ -209,6 +208,12 @@ export interface Mistake {
   readonly text: string;
 }
 
+/**
+ * Promise and lease are the same on all stores, whatever their heartbeats: a leader whose lease is longer than
+ * the promise of a follower with other settings would serve stale reads.
+ */
+const HEARTBEAT_WITH_LEASE_MS_MAX = 65;
+
 /** What only shows when all settings are seen together. */
 export function checkTogether(config: StoreConfig): readonly Mistake[] {
   const mistakes: Mistake[] = [];
@@ -222,16 +227,22 @@ export function checkTogether(config: StoreConfig): readonly Mistake[] {
     mistakes.push({ setting: 'advertise', text });
   }
   const { id, bootstrap } = config;
-  if (id !== undefined && isStoreId(id) && bootstrap.length > 0 && !bootstrap.includes(id)) {
+  if (bootstrap.length > 0 && !bootstrap.includes(id)) {
     const text = `this store is ${id}, which is not among ${bootstrap.join(',')}: name it too, or only --join`;
     mistakes.push({ setting: 'bootstrap', text });
   }
   if (config.heartbeat < 10 || config.heartbeat > 10_000) {
     mistakes.push({ setting: 'heartbeat', text: 'use 10ms to 10s' });
   }
-  if (config.electionTimeout < 10 * config.heartbeat || config.electionTimeout > 600_000) {
-    const text = 'use at least ten heartbeats and at most 10m: a lost heartbeat must not cost a leader';
+  if (config.lease && config.heartbeat > HEARTBEAT_WITH_LEASE_MS_MAX) {
+    const text = `a lease lasts 135ms and must outlive a lost heartbeat: use at most ${HEARTBEAT_WITH_LEASE_MS_MAX}ms, or --lease off`;
+    mistakes.push({ setting: 'heartbeat', text });
+  }
+  if (config.electionTimeout < 12 * config.heartbeat || config.electionTimeout < 600) {
+    const text = 'use at least twelve heartbeats and 600ms: a few lost heartbeats must not cost a leader';
     mistakes.push({ setting: 'electionTimeout', text });
+  } else if (config.electionTimeout > 600_000) {
+    mistakes.push({ setting: 'electionTimeout', text: 'use at most 10m' });
   }
   return mistakes;
 }

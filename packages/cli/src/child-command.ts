@@ -1,0 +1,33 @@
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * How this program starts itself again: from sources with the export condition, compiled without. The two
+ * never mix, because both find their files beside this one.
+ */
+
+const here = fileURLToPath(import.meta.url);
+const fromSources = extname(here) === '.ts';
+
+export interface Invocation {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+export function nodeInvocation(script: string, args: readonly string[]): Invocation {
+  const conditions = fromSources ? ['--conditions=flotilla-source'] : [];
+  return { file: process.execPath, args: [...conditions, script, ...args] };
+}
+
+export function ownInvocation(args: readonly string[]): Invocation {
+  return nodeInvocation(join(here, '..', fromSources ? 'main.ts' : 'main.js'), args);
+}
+
+/** The invocation as a line that a shell understands. */
+export function shellLine({ file, args }: Invocation): string {
+  return [file, ...args].map(quoted).join(' ');
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,125 @@
+import type { Database } from '../database.ts';
+import { failureOf } from '../failure.ts';
+import { judge } from '../text/status.ts';
+import type { DevPlan } from './plan.ts';
+
+/**
+ * Makes a cluster usable and finds out that it is. Ready means that a write to every group would succeed now,
+ * and the only proof of that is a write: for each shard one put whose condition cannot hold. It goes through
+ * leader, log, majority and state machine like any other write, and changes nothing.
+ */
+
+const PAUSE_MS = 50;
+/** After so long the wait is explained. */
+const SILENCE_MS = 5_000;
+/** Shards answer first; that stores see each other follows within a few heartbeats, or is not waited for. */
+const HEALTH_MS = 3_000;
+
+export interface ReadinessWatch {
+  /** False once it makes no sense to go on. */
+  readonly wanted: () => boolean;
+  /** Told when it takes long, with the reason. */
+  readonly onSlow: (why: string) => void;
+}
+
+export interface Readiness {
+  readonly headline: string;
+  readonly health: string;
+}
+
+class Waiter {
+  readonly #watch: ReadinessWatch;
+  readonly #begin = performance.now();
+  #told = '';
+
+  constructor(watch: ReadinessWatch) {
+    this.#watch = watch;
+  }
+
+  /** Repeats until it does not fail; undefined if that is not wanted any more. */
+  async until<T>(attempt: () => Promise<T>): Promise<T | undefined> {
+    while (this.#watch.wanted()) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const why = failureOf(error).report.message;
+        if (performance.now() - this.#begin > SILENCE_MS && why !== this.#told) {
+          this.#told = why;
+          this.#watch.onSlow(why);
+        }
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
+    }
+    return undefined;
+  }
+}
+
+class NotYet extends Error {}
+
+/** Resolves when every group takes writes; undefined if that is not wanted any more. */
+export async function makeReady(
+  open: () => Promise<Database>,
+  plan: DevPlan,
+  watch: ReadinessWatch,
+): Promise<Readiness | undefined> {
+  const waiter = new Waiter(watch);
+  const database = await waiter.until(open);
+  if (database === undefined) return undefined;
+  try {
+    await waiter.until(() => joinMissing(database, plan));
+    await waiter.until(() => probeShards(database));
+    const deadline = performance.now() + HEALTH_MS;
+    return await waiter.until(async () => {
+      const { headline, health } = judge(await database.admin.status());
+      if (health !== 'healthy' && performance.now() < deadline) throw new NotYet(headline);
+      return { headline, health };
+    });
+  } finally {
+    await database.close();
+  }
+}
+
+/** All groups in one change: each then gets its part of the shards, instead of the first one all. */
+async function joinMissing(database: Database, plan: DevPlan): Promise<void> {
+  const { groups, stores } = await database.admin.config();
+  const known = new Set(stores.map(({ storeId }) => storeId));
+  const missing = Object.entries(plan.groups).filter(
+    ([gid]) => !groups.some((group) => group.gid === Number(gid)),
+  );
+  if (missing.length === 0) return;
+  for (const [, ids] of missing) {
+    const absent = ids.filter((id) => !known.has(id));
+    if (absent.length > 0) throw new NotYet(`${absent.join(', ')} did not register yet`);
+  }
+  await database.admin.join(Object.fromEntries(missing));
+}
+
+async function probeShards(database: Database): Promise<void> {
+  const { shards } = await database.admin.config();
+  const served = shards.flatMap(({ owner }, shard) => (owner === 0 ? [] : [shard]));
+  if (served.length < shards.length) {
+    throw new NotYet(`${shards.length - served.length} of ${shards.length} shards have no group yet`);
+  }
+  await Promise.all(probeKeys(database, shards.length).map((key) => probe(database, key)));
+}
+
+/** One key for each shard, found by trying. */
+function probeKeys(database: Database, shardCount: number): Uint8Array[] {
+  const keys = new Map<number, Uint8Array>();
+  const encoder = new TextEncoder();
+  for (let at = 0; keys.size < shardCount; at++) {
+    const key = encoder.encode(`\0flotilla/probe/${at}`);
+    const shard = database.shardOf(key);
+    if (!keys.has(shard)) keys.set(shard, key);
+  }
+  return [...keys.values()];
+}
+
+async function probe(database: Database, key: Uint8Array): Promise<void> {
+  try {
+    await database.put(key, new Uint8Array(0), { ifVersion: Number.MAX_SAFE_INTEGER });
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code === 'FLOTILLA_CONFLICT') return;
+    throw error;
+  }
+}
