@@ -76,6 +76,9 @@ const fixedOptions = {
   useWritemap: false,
   noMemInit: false,
   noSubdir: false,
+  // We batch by ourselves. With this on, LMDB wraps every batch in one of its own, whose promise it drops: a
+  // failed commit would end the process as an unhandled rejection instead of being answered.
+  eventTurnBatching: false,
 } as const;
 
 /**

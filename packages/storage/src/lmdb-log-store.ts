@@ -185,6 +185,11 @@ export class LmdbLogStore implements LogStore {
     return this.#cacheBytes;
   }
 
+  /** LMDB transactions since the environment was made. */
+  get transactions(): number {
+    return this.#writer.counter;
+  }
+
   /** Writes what was committed and then closes the environment. */
   async close(): Promise<void> {
     if (this.#garbageTimer !== undefined) this.#timers.clear(this.#garbageTimer);

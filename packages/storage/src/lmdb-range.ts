@@ -11,6 +11,14 @@ interface StoredPair {
   readonly value: Uint8Array;
 }
 
+/** The stored value of the key, verified, as a copy that stays as it is. */
+export function readStored(table: LmdbTable, hasher: Hasher, key: Uint8Array): Uint8Array | undefined {
+  const bytes = table.getBinaryFast(key);
+  if (bytes === undefined) return undefined;
+  // What came is a buffer that LMDB uses for every read; only its length field tells how much of it is ours.
+  return decodeState(hasher, key, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)).slice();
+}
+
 /** Stored pairs of [from, to) in either direction. */
 export function storedRange(
   table: LmdbTable,

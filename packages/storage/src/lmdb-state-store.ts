@@ -5,11 +5,11 @@ import type { Hasher, StateSnapshot, StateStore, Timers } from '@flotilla/ports'
 import { Arena } from './arena.ts';
 import { compareText, keyText } from './key-text.ts';
 import { keyBytesMax, stateCommitPaceMs, storageTuning } from './limits.ts';
-import { type LmdbEnvironment, type LmdbTable, plain } from './lmdb-environment.ts';
-import { mergeRange, storedRange, type Visit } from './lmdb-range.ts';
+import type { LmdbEnvironment, LmdbTable } from './lmdb-environment.ts';
+import { mergeRange, readStored, storedRange, type Visit } from './lmdb-range.ts';
 import { LmdbStateSnapshot } from './lmdb-state-snapshot.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
-import { decodeState, encodeState } from './state-format.ts';
+import { encodeState } from './state-format.ts';
 import { type PendingWrite, StateOverlay } from './state-overlay.ts';
 
 interface StateWork {
@@ -78,7 +78,7 @@ export class LmdbStateStore implements StateStore {
   get(key: Uint8Array): Uint8Array | undefined {
     const pending = this.#overlay.get(key);
     if (pending !== undefined) return pending.value;
-    return getStored(this.#table, this.#hasher, key);
+    return readStored(this.#table, this.#hasher, key);
   }
 
   scan(
@@ -227,9 +227,4 @@ export class LmdbStateStore implements StateStore {
     }
     this.#releases.shift();
   }
-}
-
-function getStored(table: LmdbTable, hasher: Hasher, key: Uint8Array): Uint8Array | undefined {
-  const bytes = table.getBinary(key);
-  return bytes === undefined ? undefined : decodeState(hasher, key, plain(bytes));
 }

@@ -197,17 +197,19 @@ export class LmdbWriter<Work extends WriterWork> {
   }
 
   #settled(works: readonly Work[], counter: number, problem: Error | undefined): void {
-    this.#running = false;
     const failure = problem ?? this.#canary(counter);
     if (failure !== undefined) {
+      this.#running = false;
       this.#fail(works, failure);
       return;
     }
     this.#counter = counter;
     this.#client.durable(works);
-    // The disk gets its next transaction before the callbacks take their time.
-    this.#pump();
+    // Callbacks first: what they commit goes into the next transaction together, and a snapshot that they open
+    // shows exactly the commit that they are told of.
     for (const work of works) work.done(undefined);
+    this.#running = false;
+    this.#pump();
   }
 
   /** Rule L3: a commit counts only after a read on a fresh transaction has seen it. */

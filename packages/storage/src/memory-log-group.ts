@@ -8,6 +8,7 @@ export class MemoryLogGroup {
   /** Indexes from `record.start.index + 1` on, without gaps. */
   entries: Entry[] = [];
   bytes = 0;
+  /** Index of an entry with a flipped bit, which only a read of it meets; or all, as after the next open. */
   damaged: 'all' | number | undefined;
 
   constructor(record: ReplicaRecord) {
@@ -35,12 +36,13 @@ export class MemoryLogGroup {
     if (write.hardState !== undefined) this.hardState = write.hardState;
   }
 
+  /** As the next process finds it: it reads the whole log as it opens. */
   copy(): MemoryLogGroup {
     const copy = new MemoryLogGroup(this.record);
     copy.hardState = this.hardState;
     copy.entries = this.entries.slice();
     copy.bytes = this.bytes;
-    copy.damaged = this.damaged;
+    copy.damaged = this.damaged === undefined ? undefined : 'all';
     return copy;
   }
 
@@ -66,6 +68,7 @@ export class MemoryLogGroup {
       () => `${groupNameText(this.record.group)}: entry ${index} leaves a gap in ${this.first}..${this.last}`,
     );
     for (const dropped of this.entries.splice(index - this.first)) this.bytes -= dropped.data.length;
+    if (typeof this.damaged === 'number' && this.damaged >= index) this.damaged = undefined;
     for (const entry of entries) {
       assert(entry.index === this.last + 1, () => `entry ${entry.index} follows ${this.last}`);
       this.entries.push(entry);
@@ -80,5 +83,6 @@ export class MemoryLogGroup {
     const term = must(this.term(index), 'a present entry has a term');
     for (const dropped of this.entries.splice(0, index - start.index)) this.bytes -= dropped.data.length;
     this.record = { ...this.record, start: { ...start, index, term } };
+    if (typeof this.damaged === 'number' && this.damaged <= index) this.damaged = undefined;
   }
 }

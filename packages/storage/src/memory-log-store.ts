@@ -34,7 +34,7 @@ export class MemoryLogStore implements LogStore {
 
   damaged(): readonly GroupName[] {
     return [...this.#applied.values()].flatMap((group) =>
-      group.damaged === undefined ? [] : [group.record.group],
+      group.damaged === 'all' ? [group.record.group] : [],
     );
   }
 
@@ -73,7 +73,7 @@ export class MemoryLogStore implements LogStore {
     this.#commits.assertAlive();
     for (const { group, replica } of writes) {
       const log = this.#applied.get(group);
-      if (log?.damaged !== undefined && replica === undefined) throw damage(log);
+      if (log?.damaged === 'all' && replica === undefined) throw damage(log);
     }
     for (const write of writes) applyWrite(this.#applied, write);
     this.#commits.push(() => {
@@ -119,7 +119,10 @@ export class MemoryLogStore implements LogStore {
     this.#commits.resume();
   }
 
-  /** Flips a bit: in the entry at `index`, or where it makes the whole log of the group unreadable. */
+  /**
+   * Flips a bit: in the entry at `index`, which the next read of it or the next start notices, or where it makes
+   * the whole log of the group unreadable at once.
+   */
   corrupt(group: GroupName, index?: number): void {
     for (const level of [this.#applied, this.#durable]) {
       const log = level.get(group);
