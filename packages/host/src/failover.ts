@@ -48,7 +48,8 @@ export class Failover {
 
   /** A replica that starts knows no leader: it asks as soon as it may, unless it hears one first. */
   started(replica: Replica, mayAskAt: number): void {
-    this.#plan(replica, mayAskAt, 0);
+    // Turned by the gid, so that a store that comes first everywhere does not lead all groups.
+    this.#planAt(replica, mayAskAt, replica.startRank());
   }
 
   /** A voter refused because of a promise that lasts so much longer. */
@@ -74,7 +75,11 @@ export class Failover {
   }
 
   #plan(replica: Replica, from: number, gone: RaftId): void {
-    const wait = this.#tuning.failoverRankMs * replica.failoverRank(gone);
+    this.#planAt(replica, from, replica.failoverRank(gone));
+  }
+
+  #planAt(replica: Replica, from: number, rank: number): void {
+    const wait = this.#tuning.failoverRankMs * rank;
     const jitter = (this.#random.below(1000) / 1000) * this.#tuning.failoverJitterMs;
     replica.campaignAt = Math.max(from, replica.promise.until) + wait + jitter;
     this.#due.add(replica);

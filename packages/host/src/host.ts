@@ -3,31 +3,25 @@ import {
   APPLY_THREAD,
   CorruptionError,
   DecodeError,
-  equalBytes,
   type GroupName,
   type Message,
   MessageKind,
   type RaftId,
-  Reader,
   type StoreId,
-  Writer,
 } from '@flotilla/base';
-import { Lane, type LogWrite, type PeerHandler, type PeerIdentity, type TimerId } from '@flotilla/ports';
-import { CAMPAIGN_TRANSFER, RaftStateError } from '@flotilla/raft';
-import {
-  FrameKind,
-  type ReplicaPlace,
-  readRaftMessage,
-  readVoteRefusal,
-  writeVoteRefusal,
-} from '@flotilla/wire';
-import { BeatHandler } from './beats.ts';
+import type { Lane, PeerHandler, PeerIdentity, TimerId } from '@flotilla/ports';
+import { RaftStateError } from '@flotilla/raft';
+import { FrameKind, type ReplicaPlace } from '@flotilla/wire';
+import { refusalOf } from './admission.ts';
+import { makeLogWrite } from './appends.ts';
+import { Applier } from './applier.ts';
+import { Arrivals } from './arrivals.ts';
 import { type AppendWork, Committer } from './committer.ts';
 import { Failover } from './failover.ts';
 import type { HostOptions, HostPorts } from './host-ports.ts';
 import { Inbox } from './inbox.ts';
 import { Rounds } from './lease.ts';
-import type { Proposal, ReadBatch, Refusal } from './machine.ts';
+import type { Proposal, ReadBatch } from './machine.ts';
 import { Outbox } from './outbox.ts';
 import { LeaseReader } from './reads.ts';
 import type { Replica } from './replica.ts';
@@ -54,7 +48,8 @@ export class Host {
   readonly #committer: Committer;
   readonly #failover: Failover;
   readonly #reader: LeaseReader;
-  readonly #beats: BeatHandler;
+  readonly #arrivals: Arrivals;
+  readonly #applier: Applier;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
   readonly #shelf: ReplicaShelf;
@@ -63,8 +58,6 @@ export class Host {
   readonly #peers = new Map<StoreId, PeerIdentity>();
   readonly #dirty = new Set<Replica>();
   readonly #withReads = new Set<Replica>();
-  readonly #toApply = new Set<Replica>();
-  #stateBytesPending = 0;
   #turnPlanned = false;
   #inTurn = false;
   #stopped = false;
@@ -97,11 +90,26 @@ export class Host {
       campaigns: (replica) => this.#touch(replica),
     });
     this.#reader = new LeaseReader(tuning, now, () => this.#stalls.barrier);
-    this.#beats = new BeatHandler({
-      find: (group, from, storeId) => this.#hearing(group, from, storeId),
-      step: (replica, message) => this.#step(replica, message),
+    this.#arrivals = new Arrivals({
+      clock: ports.clock,
+      links: ports.links,
+      shelf: this.#shelf,
+      failover: this.#failover,
+      tuning,
       rounds: this.#rounds,
-      now,
+      incarnationOf: (storeId) => this.#peers.get(storeId)?.incarnation,
+      stepCore: (replica, message) => this.#stepCore(replica, message),
+    });
+    this.#applier = new Applier({
+      logStore: ports.logStore,
+      stateStore: ports.stateStore,
+      tuning,
+      committer: this.#committer,
+      guard: (replica, work) => this.#guard(replica, work),
+      applied: (replica) => this.#dirty.add(replica),
+      onApplied: options.onApplied,
+      resume: () => this.#wake(),
+      failed: (cause) => this.#fatal('a commit of the state failed', cause),
     });
     const snapshots = {
       links: ports.links,
@@ -114,7 +122,7 @@ export class Host {
     this.#receiver = new SnapshotReceiver({
       ...snapshots,
       find: (offer, storeId) => {
-        const replica = this.#hearing(offer.group, offer.from, storeId);
+        const replica = this.#arrivals.hearing(offer.group, offer.from, storeId);
         return replica?.raftId === offer.to ? replica : undefined;
       },
       hasRoom: () => ports.disk.freeBytes() > tuning.diskLowBytes,
@@ -195,7 +203,11 @@ export class Host {
 
   /** Takes the proposal into this turn's batch, or refuses it at once. */
   propose(replica: Replica, proposal: Proposal): void {
-    const refusal = this.#refusal(replica, proposal.data.length);
+    const refusal = refusalOf(replica, proposal.data.length, {
+      disk: this.#ports.disk,
+      budgetBytes: this.#shelf.budget.bytes,
+      tuning: this.#tuning,
+    });
     if (refusal !== undefined) {
       proposal.refused(refusal);
       return;
@@ -246,29 +258,6 @@ export class Host {
     return best;
   }
 
-  #refusal(replica: Replica, bytes: number): Refusal | undefined {
-    const tuning = this.#tuning;
-    if (replica.broken !== undefined || !replica.isLeader) return { kind: 'not-leader' };
-    const overloaded = (what: string, retryAfterMs: number): Refusal => ({
-      kind: 'overloaded',
-      what,
-      retryAfterMs,
-    });
-    if (this.#ports.disk.freeBytes() < tuning.diskFullBytes) {
-      return overloaded('the disk of the leader is full', 1000);
-    }
-    if (replica.waitingBytes + bytes > tuning.groupUncommittedBytesMax) {
-      return overloaded(`group ${replica.group.gid} has too many uncommitted bytes`, 50);
-    }
-    if (this.#shelf.budget.bytes + bytes > tuning.storeUncommittedBytesMax) {
-      return overloaded('the leader has too many uncommitted bytes', 50);
-    }
-    if (replica.raft.commitIndex - replica.applied.index > tuning.applyLagMax) {
-      return overloaded(`group ${replica.group.gid} applies too slowly`, 50);
-    }
-    return undefined;
-  }
-
   // Inbox
 
   #onFrame(storeId: StoreId, lane: Lane, kind: number, body: Uint8Array): void {
@@ -293,26 +282,18 @@ export class Host {
 
   #handle(storeId: StoreId, lane: Lane, kind: number, body: Uint8Array): void {
     switch (kind) {
-      case FrameKind.raft: {
-        const from = new Reader(body);
-        while (from.remaining > 0) {
-          const { group, message } = readRaftMessage(from);
-          this.#receive(storeId, group, message);
-        }
+      case FrameKind.raft:
+        this.#arrivals.onRaft(storeId, body);
         return;
-      }
       case FrameKind.beat:
-        this.#beats.onBeats(storeId, body);
+        this.#arrivals.onBeats(storeId, body);
         return;
       case FrameKind.beatAck:
-        this.#beats.onAcks(storeId, body);
+        this.#arrivals.onBeatAcks(storeId, body);
         return;
-      case FrameKind.voteRefusal: {
-        const refusal = readVoteRefusal(body);
-        const replica = this.#shelf.find(refusal.group);
-        if (replica?.raftId === refusal.to) this.#failover.refused(replica, refusal.remainingMs);
+      case FrameKind.voteRefusal:
+        this.#arrivals.onVoteRefusal(storeId, body);
         return;
-      }
       case FrameKind.snapshotOffer:
         this.#receiver.onOffer(storeId, body);
         return;
@@ -327,62 +308,17 @@ export class Host {
     }
   }
 
-  /** The replica of the group, if that sender is who the group's members say it is. */
-  #hearing(group: GroupName, from: RaftId, storeId: StoreId): Replica | undefined {
-    const replica = this.#shelf.find(group);
-    if (replica === undefined || replica.broken !== undefined) return undefined;
-    const place = replica.placeOf(from);
-    const isSender =
-      place?.storeId === storeId && place.storeIncarnation === this.#peers.get(storeId)?.incarnation;
-    return isSender ? replica : undefined;
-  }
-
-  #receive(storeId: StoreId, group: GroupName, message: Message): void {
-    const replica = this.#hearing(group, message.from, storeId);
-    if (replica === undefined || message.to !== replica.raftId) return;
-    switch (message.kind) {
-      case MessageKind.vote:
-      case MessageKind.preVote: {
-        const remaining = this.#remainingPromise(replica, message);
-        if (remaining > 0) {
-          const out = new Writer(32);
-          writeVoteRefusal(out, { group, to: message.from, remainingMs: remaining });
-          this.#ports.links.send(storeId, Lane.consensus, FrameKind.voteRefusal, out.take(), 'urgent');
-          return;
-        }
-        break;
-      }
-      case MessageKind.timeoutNow:
-        // It counts in exactly the term in which it was sent: later it would break somebody else's promise.
-        if (message.term !== replica.raft.term) return;
-        break;
-      case MessageKind.snap:
-      case MessageKind.heartbeat:
-      case MessageKind.heartbeatResp:
-        // These come as streams and in beats only.
-        return;
-      default:
-    }
-    this.#step(replica, message);
-  }
-
-  #remainingPromise(replica: Replica, message: Message): number {
-    if (equalBytes(message.context, CAMPAIGN_TRANSFER)) return 0;
-    return replica.promise.remaining(message.from, this.#ports.clock.monoMs());
-  }
-
-  #step(replica: Replica, message: Message): void {
-    replica.raft.step(message);
-    if (replica.isFromLeader(message)) {
-      replica.promise.give(message.from, this.#ports.clock.monoMs() + this.#tuning.promiseMs);
-      this.#failover.heard(replica);
-    }
+  /** What happens inside a core may meet damaged data of that replica: never more than that replica ends. */
+  #stepCore(replica: Replica, message: Message): void {
+    this.#guard(replica, () => {
+      replica.raft.step(message);
+    });
     this.#touch(replica);
   }
 
   /** The core decides at once whether it takes a staged snapshot; one that came too late is dropped. */
   #offerStaged(replica: Replica, message: Message): void {
-    this.#step(replica, message);
+    this.#arrivals.step(replica, message);
     this.#collect();
     if (replica.installing || replica.staged === undefined) return;
     releaseGeneration(this.#ports.stateStore, replica, replica.staged.generation);
@@ -430,14 +366,14 @@ export class Host {
       // Followers get the entries before our own disk does: their writes run beside ours.
       this.#outbox.flush();
       this.#committer.start();
-      this.#apply();
+      this.#applier.run();
     }
     this.#committer.start();
     if (this.#withReads.size > 0) this.#answerReads();
     this.#outbox.flush();
     this.#options.onTurnEnd?.();
     this.#inTurn = false;
-    if (this.#dirty.size > 0 || (this.#toApply.size > 0 && this.#mayApply) || this.#inbox.length > 0) {
+    if (this.#dirty.size > 0 || this.#applier.hasWork || this.#inbox.length > 0) {
       this.#wake();
     }
   }
@@ -468,7 +404,7 @@ export class Host {
     }
     if (message.to === APPLY_THREAD) {
       replica.applyQueue.push(message);
-      this.#toApply.add(replica);
+      this.#applier.add(replica);
       return;
     }
     if (message.to === replica.raftId) {
@@ -540,40 +476,11 @@ export class Host {
   // Durability
 
   #append(replica: Replica, message: Message): void {
-    const hasHard = message.term !== 0 || message.vote !== 0 || message.commit !== 0;
-    const hard = hasHard
-      ? { term: message.term, vote: message.vote, commit: message.commit }
-      : replica.lazyHardState;
-    const last = this.#ports.logStore.hardState(replica.group);
-    const isVital = hasHard && (last?.term !== message.term || last.vote !== message.vote);
-    const { entries, snapshot } = message;
-    let write: LogWrite | undefined;
-    if (snapshot !== undefined) {
-      // Everything committed before belongs to the old state, which is complete up to here.
-      this.#applyAll(replica);
-      const start = { index: snapshot.index, term: snapshot.term, confState: snapshot.confState };
-      const generation = replica.staged?.generation;
-      if (generation === undefined || replica.staged?.meta.index !== snapshot.index) {
-        throw new CorruptionError(
-          `group ${replica.name}: a snapshot at ${snapshot.index} that was never staged`,
-        );
-      }
-      replica.installing = true;
-      write = { group: replica.group, replica: replica.record(generation, start) };
-      if (hard !== undefined) write = { ...write, hardState: hard };
-    } else if (entries.length > 0) {
-      write =
-        hard === undefined
-          ? { group: replica.group, entries }
-          : { group: replica.group, entries, hardState: hard };
-    } else if (isVital && hard !== undefined) {
-      write = { group: replica.group, hardState: hard };
-    }
-    // A new commit index alone is not worth a sync: it goes with the next write, or is learned again.
-    replica.lazyHardState = write === undefined ? hard : undefined;
-    if (write !== undefined || message.responses.length > 0) {
-      this.#committer.add({ replica, write, responses: message.responses });
-    }
+    // Everything committed before a snapshot belongs to the old state, which is complete up to here.
+    if (message.snapshot !== undefined) this.#applier.finish(replica);
+    const write = makeLogWrite(replica, message, this.#ports.logStore);
+    if (write === undefined && message.responses.length === 0) return;
+    this.#committer.add({ replica, write, responses: message.responses });
   }
 
   #durable(work: readonly AppendWork[]): void {
@@ -598,85 +505,6 @@ export class Host {
     this.#receiver.forget(replica);
     this.#sender.forget(replica);
     this.#ports.log.log('info', 'snapshot-installed', { group: replica.name, index: replica.applied.index });
-  }
-
-  // Apply
-
-  get #mayApply(): boolean {
-    return this.#stateBytesPending < this.#tuning.stateBytesPendingMax;
-  }
-
-  #apply(): void {
-    if (this.#toApply.size === 0 || !this.#mayApply) return;
-    let bytes = 0;
-    const touched: Replica[] = [];
-    for (const replica of [...this.#toApply]) {
-      if (bytes >= this.#tuning.applyBytesPerTurn) break;
-      this.#guard(replica, () => {
-        bytes += this.#applyOne(replica);
-      });
-      touched.push(replica);
-      if (replica.applyQueue.length === 0 || replica.broken !== undefined) this.#toApply.delete(replica);
-    }
-    this.#commitState(touched, bytes);
-  }
-
-  /** One storage message of the replica: bounded by what a core hands out at once. Returns its bytes. */
-  #applyOne(replica: Replica): number {
-    const message = replica.applyQueue.shift();
-    if (message === undefined) return 0;
-    let bytes = 0;
-    for (const entry of message.entries) {
-      replica.applyEntry(entry);
-      bytes += entry.data.length;
-      this.#options.onApplied?.(replica, entry);
-    }
-    replica.flush();
-    for (const response of message.responses) replica.raft.step(response);
-    this.#dirty.add(replica);
-    return bytes;
-  }
-
-  #applyAll(replica: Replica): void {
-    if (replica.applyQueue.length === 0) return;
-    let bytes = 0;
-    while (replica.applyQueue.length > 0) bytes += this.#applyOne(replica);
-    this.#toApply.delete(replica);
-    this.#commitState([replica], bytes);
-  }
-
-  #commitState(touched: readonly Replica[], bytes: number): void {
-    const stands = touched.map((replica) => ({
-      replica,
-      generation: replica.generation,
-      index: replica.applied.index,
-    }));
-    this.#stateBytesPending += bytes;
-    this.#ports.stateStore.commit((failure) => {
-      if (this.#stopped) return;
-      if (failure !== undefined) {
-        this.#fatal('a commit of the state failed', failure);
-        return;
-      }
-      this.#stateBytesPending -= bytes;
-      for (const { replica, generation, index } of stands) {
-        if (replica.generation !== generation || replica.broken !== undefined) continue;
-        replica.durableIndex = Math.max(replica.durableIndex, index);
-        this.#compact(replica);
-      }
-      if (this.#toApply.size > 0) this.#wake();
-    });
-  }
-
-  /** Drops the older half of a log that grew beyond its limit, never past what the state has made durable. */
-  #compact(replica: Replica): void {
-    const { logStore } = this.#ports;
-    if (logStore.bytes(replica.group) <= 2 * this.#tuning.logKeepBytes) return;
-    const { first, last } = logStore.span(replica.group);
-    const compactTo = Math.min(replica.durableIndex, Math.floor((first + last) / 2));
-    if (compactTo < first) return;
-    this.#committer.add({ replica, write: { group: replica.group, compactTo }, responses: [] });
-    this.#committer.start();
   }
 
   // Reads
@@ -747,7 +575,7 @@ export class Host {
       replica.losePending();
       replica.refuseWaiting();
       replica.reads.refuseAll({ kind: 'not-leader' });
-      this.#toApply.delete(replica);
+      this.#applier.drop(replica);
     }
   }
 

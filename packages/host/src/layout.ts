@@ -42,6 +42,11 @@ export function metaKey(group: GroupName, generation: number): Uint8Array {
   return withArea(group, generation, AREA_META);
 }
 
+/** Says why the state of this generation must not be used any more. */
+export function brokenKey(group: GroupName, generation: number): Uint8Array {
+  return Uint8Array.of(...metaKey(group, generation), 1);
+}
+
 export function machinePrefix(group: GroupName, generation: number): Uint8Array {
   return withArea(group, generation, AREA_MACHINE);
 }

@@ -178,6 +178,13 @@ export class Replica {
     return Math.max(0, others.indexOf(this.raftId));
   }
 
+  /** Who asks first when a group starts without any leader. */
+  startRank(): number {
+    const { voters } = this.confState;
+    const at = voters.indexOf(this.raftId);
+    return at < 0 ? voters.length : (at + this.group.gid) % voters.length;
+  }
+
   voterSets(): readonly (readonly RaftId[])[] {
     return [this.confState.voters, this.confState.votersOutgoing];
   }

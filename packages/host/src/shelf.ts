@@ -5,12 +5,22 @@ import {
   prefixEnd,
   type RaftId,
   sameGroup,
+  utf8Decode,
+  utf8Encode,
 } from '@flotilla/base';
 import type { ReplicaRecord } from '@flotilla/ports';
 import { RaftStateError } from '@flotilla/raft';
 import type { ReplicaPlace } from '@flotilla/wire';
 import type { HostOptions, HostPorts } from './host-ports.ts';
-import { decodeMeta, encodeMeta, generationOf, generationPrefix, groupPrefix, metaKey } from './layout.ts';
+import {
+  brokenKey,
+  decodeMeta,
+  encodeMeta,
+  generationOf,
+  generationPrefix,
+  groupPrefix,
+  metaKey,
+} from './layout.ts';
 import { Replica } from './replica.ts';
 import { releaseGeneration } from './snapshot-receiver.ts';
 import type { HostTuning } from './tuning.ts';
@@ -73,6 +83,8 @@ export class ReplicaShelf {
         `group ${groupNameText(group)}: the state of generation ${generation} is missing`,
       );
     }
+    const broken = stateStore.get(brokenKey(group, generation));
+    if (broken !== undefined) throw new CorruptionError(utf8Decode(broken));
     const generationsUsed = this.#releaseStale(group, generation);
     const replica = new Replica({
       record,
@@ -172,8 +184,17 @@ export class ReplicaShelf {
     releaseGeneration(this.#ports.stateStore, replica, former);
   }
 
+  /**
+   * Half of an entry may be applied: the mark goes with it into the same transaction, so that no restart takes
+   * this state for sound.
+   */
   quarantine(replica: Replica, cause: Error): void {
     replica.broken = cause.message;
+    this.#ports.stateStore.put(brokenKey(replica.group, replica.generation), utf8Encode(cause.message));
+    this.#ports.stateStore.commit((failure) => {
+      if (failure !== undefined)
+        this.#options.onFatal(`marking group ${replica.name}: ${failure.message}`, 70);
+    });
     this.#ports.log.log('error', 'replica-quarantined', { group: replica.name, why: cause.message });
   }
 }

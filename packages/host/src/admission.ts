@@ -1,0 +1,30 @@
+import type { DiskSpace } from '@flotilla/ports';
+import type { Refusal } from './machine.ts';
+import type { Replica } from './replica.ts';
+import type { HostTuning } from './tuning.ts';
+
+function overloaded(what: string, retryAfterMs: number): Refusal {
+  return { kind: 'overloaded', what, retryAfterMs };
+}
+
+/** Why a proposal of so many bytes cannot be taken now; overload is refused early, before it costs anything. */
+export function refusalOf(
+  replica: Replica,
+  bytes: number,
+  store: { readonly disk: DiskSpace; readonly budgetBytes: number; readonly tuning: HostTuning },
+): Refusal | undefined {
+  const { disk, budgetBytes, tuning } = store;
+  const { gid } = replica.group;
+  if (replica.broken !== undefined || !replica.isLeader) return { kind: 'not-leader' };
+  if (disk.freeBytes() < tuning.diskFullBytes) return overloaded('the disk of the leader is full', 1000);
+  if (replica.waitingBytes + bytes > tuning.groupUncommittedBytesMax) {
+    return overloaded(`group ${gid} has too many uncommitted bytes`, 50);
+  }
+  if (budgetBytes + bytes > tuning.storeUncommittedBytesMax) {
+    return overloaded('the leader has too many uncommitted bytes', 50);
+  }
+  if (replica.raft.commitIndex - replica.applied.index > tuning.applyLagMax) {
+    return overloaded(`group ${gid} applies too slowly`, 50);
+  }
+  return undefined;
+}
