@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { findDataFiles, runFile } from './runner.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const given = process.env['FLOTILLA_RAFT_TESTDATA'];
+const given = process.env.FLOTILLA_RAFT_TESTDATA;
 const directory = given === undefined ? resolve(root, '../shared/conformance/etcd-raft') : resolve(given);
 const files = findDataFiles(directory);
 

@@ -10,7 +10,7 @@ import { findDataFiles, runFile } from './runner.ts';
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const given = process.argv[2] ?? process.env['FLOTILLA_RAFT_TESTDATA'];
+const given = process.argv[2] ?? process.env.FLOTILLA_RAFT_TESTDATA;
 const directory = given === undefined ? resolve(root, '../shared/conformance/etcd-raft') : resolve(given);
 const files = findDataFiles(directory);
 

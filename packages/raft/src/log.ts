@@ -98,7 +98,7 @@ export class RaftLog {
     if (lo === hi) return [];
     const offset = this.unstable.offset;
     if (lo >= offset) return this.unstable.slice(lo, hi, bytesMax);
-    const cut = hi < offset ? hi : offset;
+    const cut = Math.min(hi, offset);
     let stable = this.storage.entries(lo, cut, bytesMax);
     assert(
       stable.length > 0 && stable.length <= cut - lo,

@@ -8,4 +8,16 @@ export type { Draft } from './messages.ts';
 export { draft } from './messages.ts';
 export type { VoteResult } from './quorum.ts';
 export { jointIndex, jointVote, majorityIndex, majorityVote } from './quorum.ts';
+export type { ClusterOptions } from './test-cluster.ts';
+export {
+  bytesOf,
+  confOf,
+  entryOf,
+  messageOf,
+  TEST_CONFIG,
+  TestCluster,
+  TestMember,
+  textOf,
+  UNLIMITED,
+} from './test-cluster.ts';
 export { Tracker } from './tracker.ts';

@@ -112,8 +112,8 @@ export class Tracker {
   }
 
   /** As {@link quorumMatch} for any other number per member. */
-  quorumOf(valueOf: (id: RaftId) => number | undefined): number {
-    return jointIndex(this.#conf.voters, this.#conf.votersOutgoing, valueOf);
+  quorumOf(numberOf: (id: RaftId) => number | undefined): number {
+    return jointIndex(this.#conf.voters, this.#conf.votersOutgoing, numberOf);
   }
 
   /** True if a majority was heard from since the flags were cleared. Learners do not help. */
