@@ -32,6 +32,7 @@ export class Answers implements BatchOwner {
         this.#redirect(batch, operation, result.gid, result.epoch);
         return;
       case Status.notReady:
+        // With no time at all it is a read whose answer did not fit the frame any more.
         dispatcher.pause(operation, result.retryAfterMs, troubles.notReady);
         return;
       case Status.tooManySessions:
@@ -129,10 +130,6 @@ export class Answers implements BatchOwner {
     }
     this.#doubt(operations);
     this.#again(operations, troubles.lost);
-  }
-
-  onUnanswered(_batch: Batch, operations: readonly Operation[]): void {
-    for (const operation of operations) if (operation.phase !== Phase.done) this.#dispatcher.route(operation);
   }
 
   #now(): number {

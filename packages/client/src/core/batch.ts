@@ -30,8 +30,6 @@ export interface BatchOwner {
   onRefusal(batch: Batch, reply: Exclude<BatchReply, { status: typeof BatchStatus.results }>): void;
   /** No answer will come for these. */
   onLost(batch: Batch, operations: readonly Operation[]): void;
-  /** A store may answer the first reads of a batch only, when the others would not fit one frame. */
-  onUnanswered(batch: Batch, operations: readonly Operation[]): void;
 }
 
 export class Batch implements Pending {
@@ -67,8 +65,7 @@ export class Batch implements Pending {
         this.#owner.onResult(this, operation, result);
       }
       from.expectEnd();
-      const isShort = this.#handled < this.list.length;
-      if (isShort && (this.lane.isWrite || this.#handled === 0)) {
+      if (this.#handled < this.list.length) {
         throw new DecodeError(`${this.#handled} results for a batch of ${this.list.length}`);
       }
     } catch (error) {
@@ -76,7 +73,6 @@ export class Batch implements Pending {
       this.#owner.onLost(this, this.list.slice(this.#handled));
       throw error;
     }
-    if (this.#handled < this.list.length) this.#owner.onUnanswered(this, this.list.slice(this.#handled));
     this.#owner.onResults(this);
   }
 

@@ -4,13 +4,20 @@ import type { AdminMethod, AdminParams, ClientWelcome } from '@flotilla/wire';
 import { AdminCall } from './admin-call.ts';
 import { fullJitterMs } from './back-off.ts';
 import { Dispatcher } from './dispatcher.ts';
-import type { ClientFailure, FailureCode } from './failure.ts';
+import { type ClientFailure, type FailureCode, failure, troubles } from './failure.ts';
 import type { Link, LinkOwner } from './link.ts';
 import { Links } from './links.ts';
 import type { Operation, ReadOperation, WriteOperation } from './operation.ts';
 import { type ClientOptions, type ClientPorts, type Settings, settingsOf, tuning } from './options.ts';
 import { Routes } from './routes.ts';
 import { Starter } from './starter.ts';
+
+interface RouteWait {
+  readonly done: (failure: ClientFailure | undefined) => void;
+  timer: TimerId | undefined;
+}
+
+const CLOSED = 'the client was closed';
 
 /**
  * The routing client without promises: synchronous, on injected ports only, so that the simulator runs this
@@ -23,6 +30,7 @@ export class ClientCore implements LinkOwner {
   readonly links: Links;
   readonly #dispatcher: Dispatcher;
   readonly #calls = new Set<AdminCall>();
+  readonly #routeWaits = new Set<RouteWait>();
   #clusterId: string;
   #starter: Starter | undefined;
   #pulseTimer: TimerId | undefined;
@@ -70,6 +78,23 @@ export class ClientCore implements LinkOwner {
     this.#dispatcher.submit(operation);
   }
 
+  /** Calls back, perhaps at once, as soon as it is known how many shards there are. */
+  whenRouted(deadlineMs: number, done: (failure: ClientFailure | undefined) => void): void {
+    if (this.#closed) {
+      done(failure('closed', CLOSED));
+    } else if (this.routes.shardCount > 0) {
+      done(undefined);
+    } else {
+      const wait: RouteWait = { done, timer: undefined };
+      wait.timer = this.ports.timers.set(deadlineMs - this.ports.clock.monoMs(), () => {
+        this.#routeWaits.delete(wait);
+        done(failure('unavailable', `${troubles.noConfig.text} (${this.links.describe()})`));
+      });
+      this.#routeWaits.add(wait);
+      this.#needConfig();
+    }
+  }
+
   giveUp(operation: Operation, code: FailureCode, message: string, cause?: unknown): void {
     this.#dispatcher.giveUp(operation, code, message, cause);
   }
@@ -107,6 +132,7 @@ export class ClientCore implements LinkOwner {
     }
     this.#dispatcher.close(CLOSED);
     for (const call of [...this.#calls]) call.giveUp('closed', CLOSED);
+    this.#endRouteWaits(failure('closed', CLOSED));
     for (const link of this.links.all()) link.close('the client was closed');
   }
 
@@ -139,10 +165,20 @@ export class ClientCore implements LinkOwner {
     const config = this.routes.config;
     if (config !== undefined) this.links.take(config);
     this.#dispatcher.onRoutes();
+    this.#endRouteWaits(undefined);
   }
 
   onReplies(): void {
     this.#dispatcher.wake();
+  }
+
+  #endRouteWaits(reason: ClientFailure | undefined): void {
+    const waits = [...this.#routeWaits];
+    this.#routeWaits.clear();
+    for (const { timer, done } of waits) {
+      if (timer !== undefined) this.ports.timers.clear(timer);
+      done(reason);
+    }
   }
 
   #pulse(): void {
@@ -177,9 +213,7 @@ export class ClientCore implements LinkOwner {
       }
       const isNews = (this.routes.config?.number ?? -1) > before;
       this.#configFailures = isNews ? 0 : Math.min(8, this.#configFailures + 1);
-      if (this.#dispatcher.parkedOperations > 0) this.#needConfig();
+      if (this.#dispatcher.parkedOperations > 0 || this.#routeWaits.size > 0) this.#needConfig();
     });
   }
 }
-
-const CLOSED = 'the client was closed';

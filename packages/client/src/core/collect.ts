@@ -8,6 +8,9 @@ import type { Session } from './session.ts';
 
 /** Takes from a lane what goes into its next batch. */
 
+/** A page of few records is expected to be small; a store leaves out what does not fit, and is asked again. */
+const RECORD_BYTES_TYPICAL = 1024;
+
 /** Frame, request and entry headers. */
 const HEAD_BYTES = 96;
 
@@ -109,12 +112,13 @@ export function collectReads(
   while (list.length < countMax) {
     const operation = nextOf(dispatcher, lane) as ReadOperation | undefined;
     if (operation === undefined) break;
+    const pages = Math.min(operation.bytesMax, operation.limit * RECORD_BYTES_TYPICAL);
     const isFull = bytes + operation.bytes > dispatcher.settings.batchBytesMax;
-    if (list.length > 0 && (isFull || pageBytes + operation.bytesMax > tuning.readFramePageBytes)) break;
+    if (list.length > 0 && (isFull || pageBytes + pages > tuning.readFramePageBytes)) break;
     lane.shift();
     list.push(operation);
     bytes += operation.bytes;
-    pageBytes += operation.bytesMax;
+    pageBytes += pages;
   }
   return list.length === 0 ? undefined : { list, bytes };
 }

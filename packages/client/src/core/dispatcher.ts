@@ -224,9 +224,13 @@ export class Dispatcher {
   sessionFor(link: Link, nowMs: number): Session | undefined {
     const own = link.freshSession(nowMs);
     if (own !== undefined) return own;
-    for (const other of this.links.all()) {
-      if (other !== link && other.session?.isFresh(nowMs) === true) return other.session;
+    const others = this.links.all().filter((other) => other !== link);
+    for (const other of others) {
+      const lent = other.isOpen ? other.freshSession(nowMs) : other.session;
+      if (lent?.isFresh(nowMs) === true) return lent;
     }
+    // A store whose clock is off issues none; any other will do.
+    others.find((other) => !other.isOpen && other.readiness(nowMs) === 'soon');
     return undefined;
   }
 

@@ -1,1 +1,10 @@
-export {};
+export { AdminCall } from './admin-call.ts';
+export { ClientCore } from './client-core.ts';
+export { DeleteRange } from './delete-range.ts';
+export { type ClientFailure, type FailureCode, failure, type Trouble } from './failure.ts';
+export { GetMany, type ReadChoice } from './get-many.ts';
+export { BY_KEY, Operation, Phase, ReadOperation, WriteOperation } from './operation.ts';
+export { type ClientOptions, type ClientPorts, type Settings, settingsOf } from './options.ts';
+export { boundedRange, isEmptyRange, type KeyRange, prefixRange, shardsOfRange } from './range.ts';
+export { Routes } from './routes.ts';
+export { ScanCursor, type ScanOptions } from './scan.ts';
