@@ -26,7 +26,7 @@ export type FaultAction = { readonly atMs: number } & (
       readonly kind: 'reset';
       readonly left: string;
       readonly right: string;
-      readonly told: 'both' | 'left' | 'right' | 'none';
+      readonly told: readonly string[];
     }
   /** Consensus frames are lost, doubled or late inside working connections. */
   | { readonly kind: 'lossy'; readonly loss: number; readonly doubles: number; readonly late: number }
@@ -157,13 +157,13 @@ function strike(
         { atMs, kind, name, left: store, right: other, ms: 2 + random.below(300) },
         { atMs: later(200, 6_000), kind: 'heal', name },
       ];
-    case 'reset':
-      return [
-        { atMs, kind: 'reset', left: store, right: pick(random, [other, other, ...clients]), told: 'both' },
-      ];
+    case 'reset': {
+      const right = pick(random, [other, other, ...clients]);
+      return [{ atMs, kind, left: store, right, told: [store, right] }];
+    }
     case 'half-open': {
-      const told = pick(random, ['none', 'left', 'right'] as const);
-      return [{ atMs, kind: 'reset', left: store, right: pick(random, [other, other, ...clients]), told }];
+      const right = pick(random, [other, other, ...clients]);
+      return [{ atMs, kind: 'reset', left: store, right, told: pick(random, [[], [store], [right]]) }];
     }
     case 'lossy': {
       const [loss, doubles, late] = [random.unit() * 0.3, random.unit() * 0.3, random.unit() * 0.3];
@@ -230,7 +230,7 @@ export function actionWords(action: FaultAction): string {
     case 'heal':
       return `${action.name} is over`;
     case 'reset':
-      return `connections of ${action.left} and ${action.right} break (told: ${action.told})`;
+      return `connections of ${action.left} and ${action.right} break (told: ${action.told.join(', ')})`;
     case 'lossy': {
       const percent = (part: number): string => `${Math.round(part * 100)} %`;
       return `frames: ${percent(action.loss)} lost, ${percent(action.doubles)} doubled, ${percent(action.late)} late`;

@@ -1,16 +1,19 @@
 import type { Entry, GroupName, HardState } from '@flotilla/base';
 import type { LogStore, LogWrite, ReplicaRecord } from '@flotilla/ports';
+import type { ProcessGate } from './process-gate.ts';
 import type { StoreWatch } from './store-watch.ts';
 
 /** A log store that tells the checker what is written and what became durable. */
 export class ObservedLogStore implements LogStore {
   readonly #inner: LogStore;
   readonly #watch: StoreWatch;
+  readonly #gate: ProcessGate;
   #commits = 0;
 
-  constructor(inner: LogStore, watch: StoreWatch) {
+  constructor(inner: LogStore, watch: StoreWatch, gate: ProcessGate) {
     this.#inner = inner;
     this.#watch = watch;
+    this.#gate = gate;
   }
 
   commit(writes: readonly LogWrite[], done: (failure: Error | undefined) => void): void {
@@ -18,7 +21,7 @@ export class ObservedLogStore implements LogStore {
     this.#watch.logWrites(writes, commit);
     this.#inner.commit(writes, (failure) => {
       if (failure === undefined) this.#watch.logSynced(commit);
-      done(failure);
+      this.#gate.enter(() => done(failure));
     });
   }
 

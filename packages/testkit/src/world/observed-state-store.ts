@@ -1,4 +1,5 @@
 import type { StateSnapshot, StateStore } from '@flotilla/ports';
+import type { ProcessGate } from './process-gate.ts';
 import { StateDigests } from './state-digests.ts';
 import type { StoreWatch } from './store-watch.ts';
 
@@ -8,11 +9,13 @@ const NOTHING = new Uint8Array(0);
 export class ObservedStateStore implements StateStore {
   readonly #inner: StateStore;
   readonly #watch: StoreWatch;
+  readonly #gate: ProcessGate;
   readonly #digests = new StateDigests();
 
-  constructor(inner: StateStore, watch: StoreWatch) {
+  constructor(inner: StateStore, watch: StoreWatch, gate: ProcessGate) {
     this.#inner = inner;
     this.#watch = watch;
+    this.#gate = gate;
     // A restart goes on with what survived.
     inner.scan(NOTHING, undefined, (key, value) => {
       this.#digests.change(key.slice(), undefined, value);
@@ -45,7 +48,7 @@ export class ObservedStateStore implements StateStore {
     const synced = this.#watch.stateCommits(this.#digests);
     this.#inner.commit((failure) => {
       if (failure === undefined) synced();
-      done(failure);
+      this.#gate.enter(() => done(failure));
     });
   }
 

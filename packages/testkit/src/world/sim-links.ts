@@ -68,7 +68,7 @@ export class SimLinks implements LinkPolicy {
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#isCut.size > 0 && this.#isCut.has(`${from}>${to}`);
+    return this.#isCut.size > 0 && this.#isCut.has(`${machineOf(from)}>${machineOf(to)}`);
   }
 
   route(from: string, to: string, _bytes: number): number | undefined {
@@ -81,7 +81,7 @@ export class SimLinks implements LinkPolicy {
     let delay = quality.delayMs + this.#random.unit() * quality.jitterMs;
     if (this.#random.chance(quality.tailProbability)) delay += this.#random.unit() * quality.tailMs;
     if (this.#slow.size > 0) {
-      const link = linkName(from, to);
+      const link = linkName(machineOf(from), machineOf(to));
       for (const slow of this.#slow.values()) if (slow.link === link) delay += slow.ms;
     }
     return delay;
@@ -98,6 +98,12 @@ export class SimLinks implements LinkPolicy {
   #update(): void {
     this.#isCut = new Set([...this.#cuts.values()].flatMap((directions) => [...directions]));
   }
+}
+
+/** Somebody who dials a store that is down knows no more than its address. */
+function machineOf(node: string): string {
+  const colon = node.indexOf(':');
+  return colon < 0 ? node : node.slice(0, colon);
 }
 
 function linkName(left: string, right: string): string {

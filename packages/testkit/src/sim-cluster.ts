@@ -1,0 +1,157 @@
+import { assert, must } from '@flotilla/base';
+import type { HostTuning } from '@flotilla/host';
+import { CheckFailure } from './checkers/failure.ts';
+import { SimClient } from './world/sim-client.ts';
+import { type DiskQuality, SimStore } from './world/sim-store.ts';
+import { SimWorld } from './world/sim-world.ts';
+
+export interface ClusterOptions {
+  readonly stores: number;
+  readonly groups: number;
+  readonly shards: number;
+  readonly tuning: Partial<HostTuning>;
+}
+
+/** Replicas of one data group, as long as there are so many stores. */
+const REPLICAS = 3;
+
+/** A whole cluster in one process: real stores and clients on a simulated world. */
+export class SimCluster {
+  readonly world: SimWorld;
+  readonly stores: readonly SimStore[];
+  readonly clients: SimClient[] = [];
+  readonly options: ClusterOptions;
+
+  constructor(seed: number, options: ClusterOptions) {
+    assert(options.stores >= 1 && options.groups >= 1, 'a cluster has stores and groups');
+    this.options = options;
+    this.world = new SimWorld(seed);
+    const ids = Array.from({ length: options.stores }, (_, at) => `s${at + 1}`);
+    const founders = ids.slice(0, Math.min(ids.length, REPLICAS));
+    const random = this.world.random.fork('machines');
+    const disk: DiskQuality = {
+      syncMs: [0.02, 0.3, 2][random.below(3)] as number,
+      jitterMs: 0.05 + random.unit() * 2,
+      tailProbability: 0.01,
+      tailMs: 30,
+    };
+    this.stores = ids.map((id) => {
+      return new SimStore(this.world, id, {
+        bootstrap: founders.includes(id) ? founders : undefined,
+        seeds: founders.map((founder) => `${founder}:7400`),
+        shardCount: options.shards,
+        tuning: options.tuning,
+        disk,
+        clockRate: 1 + (random.unit() - 0.5) * 0.01,
+        wallOffsetMs: (random.unit() - 0.5) * 500,
+      });
+    });
+  }
+
+  store(id: string): SimStore {
+    return must(
+      this.stores.find((store) => store.id === id),
+      `no store ${id}`,
+    );
+  }
+
+  addClient(id: string, timeoutMs = 5_000): SimClient {
+    const endpoints = this.stores.map((store) => store.address);
+    const client = new SimClient(this.world, id, { endpoints, timeoutMs });
+    this.clients.push(client);
+    client.start();
+    return client;
+  }
+
+  /** Starts all stores, founds the cluster and joins the groups; ends when all shards are served. */
+  found(): void {
+    for (const store of this.stores) store.start();
+    const admin = this.addClient('admin');
+    const groups = Array.from({ length: this.options.groups }, (_, at) => ({
+      gid: at + 1,
+      stores: this.#placesOf(at),
+    }));
+    let isJoined = false;
+    const join = (): void => {
+      const params = { requestId: admin.core.requestId(), groups };
+      admin.core.admin('join', params, admin.core.deadlineMs(10_000), (call) => {
+        if (call.failure === undefined) isJoined = true;
+        else if (call.failure.code === 'refused') admin.timers.set(200, join);
+        else this.#fail(`the groups could not join: ${call.failure.message}`);
+      });
+    };
+    if (!this.world.waitFor(() => this.#knownStores() === this.stores.length, 15_000)) {
+      this.#fail('the cluster was not founded within 15 s');
+    }
+    join();
+    if (!this.world.waitFor(() => isJoined, 15_000)) this.#fail('the groups did not join within 15 s');
+    if (!this.world.waitFor(() => this.#unserved() === 0, 15_000)) {
+      this.#fail(`${this.#unserved()} shards are not served 15 s after their groups joined`);
+    }
+  }
+
+  /** Every store up, nothing slow, nothing cut. */
+  heal(): void {
+    const { world } = this;
+    world.links.healAll();
+    world.links.quality = world.quality;
+    Object.assign(world.frames, { loss: 0, doubles: 0, late: 0 });
+    for (const store of this.stores) {
+      store.diskDelayMs = 0;
+      store.stall(false);
+      store.resume();
+      store.start();
+    }
+    world.hub.release();
+  }
+
+  get elections(): number {
+    return this.world.checker.groups().reduce((sum, group) => sum + group.elections, 0);
+  }
+
+  /** One line per store and replica, for stories of failures. */
+  describe(): string[] {
+    return this.stores.flatMap((store) => {
+      const { node } = store;
+      if (node === undefined) return [`${store.id} is down`];
+      const replicas = [...node.host.replicas()].map((replica) => {
+        const { raft, applied, name, raftId } = replica;
+        return (
+          `${store.id} group ${name} raft id ${raftId}: ${raft.role}, term ${raft.term}, leader ${raft.leaderId}, ` +
+          `commit ${raft.commitIndex}, applied ${applied.index}${replica.broken === undefined ? '' : `, broken: ${replica.broken}`}`
+        );
+      });
+      return [
+        `${store.id}${store.isPaused ? ' (stands still)' : ''} knows config ${node.config.number}`,
+        ...replicas,
+      ];
+    });
+  }
+
+  /** Groups go round over the stores, so that each store leads and follows some. */
+  #placesOf(at: number): string[] {
+    const count = Math.min(REPLICAS, this.stores.length);
+    return Array.from({ length: count }, (_, replica) => {
+      return (this.stores[(at + replica) % this.stores.length] as SimStore).id;
+    });
+  }
+
+  #knownStores(): number {
+    return Math.max(
+      ...this.stores.map((store) => (store.node?.config.number ? store.node.config.stores.length : 0)),
+    );
+  }
+
+  #unserved(): number {
+    const configs = this.stores.map((store) => store.node?.config);
+    const newest = configs.reduce((best, config) =>
+      (config?.number ?? 0) > (best?.number ?? 0) ? config : best,
+    );
+    if (newest === undefined || newest.shards.length === 0) return Number.POSITIVE_INFINITY;
+    return newest.shards.filter((shard) => shard.owner === 0).length;
+  }
+
+  #fail(message: string): never {
+    throw new CheckFailure('liveness', message, this.describe());
+  }
+}

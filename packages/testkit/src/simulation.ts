@@ -1,0 +1,321 @@
+import { assert, InvariantError, type Prng } from '@flotilla/base';
+import type { HostTuning } from '@flotilla/host';
+import { checkAppends, checkCounter } from './checkers/exactly-once.ts';
+import { CheckFailure } from './checkers/failure.ts';
+import type { Operation } from './checkers/history.ts';
+import { checkLinearizability } from './checkers/linearizability.ts';
+import { checkScans } from './checkers/scans.ts';
+import { SimCluster } from './sim-cluster.ts';
+import { SimRead } from './workload/calls.ts';
+import { allKeys, type KeySpace, keySpace } from './workload/keys.ts';
+import { Recorder } from './workload/recorder.ts';
+import { Worker } from './workload/worker.ts';
+import { EventKind } from './world/event-log.ts';
+import { actionWords, type FaultAction, type FaultKind, makeSchedule } from './world/faults.ts';
+import type { SimClient } from './world/sim-client.ts';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  /** Simulated seconds of load and faults. */
+  readonly seconds: number;
+  readonly stores?: number;
+  readonly groups?: number;
+  readonly clients?: number;
+  readonly workersPerClient?: number;
+  readonly thinkMs?: number;
+  /** Only these kinds of faults; by default a random choice among all. */
+  readonly faults?: readonly FaultKind[];
+  /** Sees every told event as it happens. */
+  readonly trace?: (ms: number, words: string) => void;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly hash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly operations: number;
+  readonly unknown: number;
+  readonly scans: number;
+  readonly elections: number;
+  readonly crashes: number;
+  readonly powerCuts: number;
+  readonly faults: number;
+  readonly failure: CheckFailure | undefined;
+  /** The last told events. */
+  readonly story: readonly string[];
+}
+
+/** Everything must answer again this long after the last fault. */
+const LIVENESS_MS = 30_000;
+const STORY_EVENTS = 30;
+
+/** One seed, from the founding of a cluster to the last check. Never throws for what the system did wrong. */
+export function simulate(options: SimulationOptions): SimulationResult {
+  const run = new Simulation(options);
+  let failure: CheckFailure | undefined;
+  try {
+    run.run();
+  } catch (error) {
+    failure = asFailure(error);
+  }
+  return run.result(failure);
+}
+
+function asFailure(error: unknown): CheckFailure {
+  if (error instanceof CheckFailure) return error;
+  if (!(error instanceof Error)) return new CheckFailure('no error', `something threw ${String(error)}`);
+  const what = error instanceof InvariantError ? 'an assertion failed' : 'an exception was thrown';
+  const stack = (error.stack ?? '').split('\n').slice(1, 12);
+  return new CheckFailure('no error', `${what}: ${error.message}`, stack);
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #cluster: SimCluster;
+  readonly #recorder: Recorder;
+  readonly #random: Prng;
+  readonly #keys: KeySpace;
+  readonly #workers: Worker[] = [];
+  #faults = 0;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#cluster = new SimCluster(options.seed, {
+      stores: options.stores ?? 3,
+      groups: options.groups ?? 2,
+      shards: 16,
+      tuning: tuningOf(options.seed),
+    });
+    const { world } = this.#cluster;
+    world.events.listener = options.trace;
+    this.#recorder = new Recorder(world.events, () => world.time.monoMs());
+    this.#random = world.random.fork('simulation');
+    // Few operations per key keep the search for an order short.
+    const operations = options.seconds * 300;
+    this.#keys = keySpace(
+      Math.ceil(operations / 300) + 4,
+      Math.ceil(operations / 1500) + 2,
+      Math.ceil(operations / 1500) + 2,
+    );
+  }
+
+  run(): void {
+    const { world } = this.#cluster;
+    this.#cluster.found();
+    world.events.tell('the cluster is ready');
+    this.#startLoad();
+    world.time.advance(500);
+    this.#scheduleFaults();
+    world.time.advance(this.#options.seconds * 1_000);
+    this.#recover();
+    this.#finish();
+    this.#converge();
+    this.#check();
+  }
+
+  #startLoad(): void {
+    const { clients = 5, workersPerClient = 3, thinkMs = 45 } = this.#options;
+    for (let number = 1; number <= clients; number++) {
+      const client = this.#cluster.addClient(`c${number}`);
+      for (let at = 1; at <= workersPerClient; at++) {
+        const name = `c${number}.${at}`;
+        const worker = new Worker({
+          name,
+          core: client.core,
+          timers: client.timers,
+          nowMs: () => client.clock.monoMs(),
+          random: this.#random.fork(name),
+          recorder: this.#recorder,
+          keys: this.#keys,
+          thinkMs,
+        });
+        this.#workers.push(worker);
+        worker.start();
+      }
+    }
+  }
+
+  #scheduleFaults(): void {
+    const { seconds, faults } = this.#options;
+    const { world, stores, clients } = this.#cluster;
+    const schedule = makeSchedule(world.random.fork('faults'), {
+      stores: stores.map((store) => store.id),
+      clients: clients.map((client) => client.id).filter((id) => id !== 'admin'),
+      durationMs: seconds * 1_000,
+      ...(faults === undefined ? {} : { kinds: faults }),
+    });
+    for (const action of schedule) {
+      if (action.atMs < seconds * 1_000) world.time.set(action.atMs, () => this.#act(action));
+    }
+  }
+
+  #act(action: FaultAction): void {
+    const cluster = this.#cluster;
+    const { world } = cluster;
+    world.events.mixText(EventKind.fault, action.kind);
+    if (!applyFault(cluster, action)) return;
+    this.#faults++;
+    world.events.tell(`fault: ${actionWords(action)}`);
+  }
+
+  /** No more faults, and everything that was broken is whole again. */
+  #recover(): void {
+    this.#cluster.world.events.tell('all faults end');
+    this.#cluster.heal();
+    for (const worker of this.#workers) worker.stop();
+  }
+
+  /** Every call is answered, and then every key can be read. */
+  #finish(): void {
+    const { world } = this.#cluster;
+    const busy = (): number => this.#workers.filter((worker) => worker.isBusy).length;
+    const fail = (what: string): never => {
+      const after = `${LIVENESS_MS / 1000} s after the last fault`;
+      throw new CheckFailure('liveness', `${what} ${after}`, this.#cluster.describe());
+    };
+    if (!world.waitFor(() => busy() === 0, LIVENESS_MS)) fail(`${busy()} calls had no answer`);
+    const client = this.#cluster.addClient('last', LIVENESS_MS);
+    const keys = allKeys(this.#keys);
+    let left = keys.length;
+    for (const key of keys) this.#readAtLast(client, key, () => left--);
+    if (!world.waitFor(() => left === 0, LIVENESS_MS))
+      fail(`${left} of ${keys.length} keys could not be read`);
+  }
+
+  #readAtLast(client: SimClient, key: string, done: () => void): void {
+    const open = this.#recorder.invoke('last', key, { kind: 'get' });
+    const deadlineMs = client.core.deadlineMs(LIVENESS_MS);
+    client.core.submit(
+      new SimRead(key, deadlineMs, (outcome) => {
+        this.#recorder.respond(open, outcome);
+        if (outcome.kind !== 'not-applied') done();
+      }),
+    );
+  }
+
+  /** All replicas come to the same index; on the way there the checker compares their states. */
+  #converge(): void {
+    const { world, stores } = this.#cluster;
+    const applied = new Map<string, Set<number>>();
+    const isEqual = (): boolean => {
+      applied.clear();
+      for (const store of stores) {
+        for (const replica of store.node?.host.replicas() ?? []) {
+          const indexes = applied.get(replica.name) ?? new Set();
+          indexes.add(replica.applied.index);
+          applied.set(replica.name, indexes);
+        }
+      }
+      return [...applied.values()].every((indexes) => indexes.size === 1);
+    };
+    if (!world.waitFor(isEqual, LIVENESS_MS, 20)) {
+      throw new CheckFailure(
+        'liveness',
+        'replicas of a group stay at different indexes',
+        this.#cluster.describe(),
+      );
+    }
+    // Until the state of the last entries is committed, and thereby compared.
+    world.time.advance(200);
+  }
+
+  #check(): void {
+    const history = this.#recorder.history();
+    const byKey = new Map<string, Operation[]>();
+    const finals = new Map<string, string | undefined>();
+    for (const operation of history) {
+      const list = byKey.get(operation.key);
+      if (list === undefined) byKey.set(operation.key, [operation]);
+      else list.push(operation);
+      if (operation.client === 'last') {
+        const { outcome } = operation;
+        finals.set(operation.key, outcome.kind === 'found' ? outcome.value : undefined);
+      }
+    }
+    for (const key of this.#keys.lists) checkAppends(key, byKey.get(key) ?? [], finals.get(key));
+    for (const key of this.#keys.counters) checkCounter(key, byKey.get(key) ?? [], finals.get(key));
+    checkScans(history, this.#recorder.scans);
+    checkLinearizability(history, this.#recorder.scans, { uniqueValues: true });
+  }
+
+  result(failure: CheckFailure | undefined): SimulationResult {
+    const { world, stores } = this.#cluster;
+    return {
+      seed: this.#options.seed,
+      hash: world.events.hash,
+      events: world.events.count,
+      virtualMs: world.time.monoMs(),
+      operations: this.#recorder.operations.length,
+      unknown: this.#recorder.unknown,
+      scans: this.#recorder.scans.length,
+      elections: this.#cluster.elections,
+      crashes: stores.reduce((sum, store) => sum + store.crashes, 0),
+      powerCuts: stores.reduce((sum, store) => sum + store.powerCuts, 0),
+      faults: this.#faults,
+      failure,
+      story: failure === undefined ? [] : world.events.story(STORY_EVENTS),
+    };
+  }
+}
+
+/** Small logs, so that stores that were down need snapshots. */
+function tuningOf(seed: number): Partial<HostTuning> {
+  return { logKeepBytes: [8_192, 65_536, 16_777_216][seed % 3] as number };
+}
+
+/** True if it changed anything. */
+export function applyFault(cluster: SimCluster, action: FaultAction): boolean {
+  const { world } = cluster;
+  switch (action.kind) {
+    case 'crash':
+      return cluster.store(action.store).crash();
+    case 'power-cut':
+      return cluster.store(action.store).powerCut();
+    case 'fail-commit':
+      return cluster.store(action.store).failNextCommit();
+    case 'restart': {
+      const store = cluster.store(action.store);
+      if (store.isRunning) return false;
+      store.start();
+      return true;
+    }
+    case 'pause':
+      return cluster.store(action.store).pause();
+    case 'resume':
+      return cluster.store(action.store).resume();
+    case 'cut':
+      world.links.cut(action.name, action.directions);
+      return true;
+    case 'slow':
+      world.links.slow(action.name, action.left, action.right, action.ms);
+      return true;
+    case 'heal': {
+      const was = world.links.heal(action.name);
+      world.hub.release();
+      return was;
+    }
+    case 'reset':
+      return world.hub.breakLinks(action.left, action.right, action.told) > 0;
+    case 'lossy':
+      Object.assign(world.frames, { loss: action.loss, doubles: action.doubles, late: action.late });
+      return true;
+    case 'damage':
+      world.links.quality = { ...world.quality, damageProbability: action.probability };
+      return true;
+    case 'disk':
+      cluster.store(action.store).diskDelayMs = action.delayMs;
+      return true;
+    case 'stall':
+      cluster.store(action.store).stall(true);
+      return true;
+    case 'unstall':
+      cluster.store(action.store).stall(false);
+      return true;
+    case 'clock-step':
+      cluster.store(action.store).stepClock(action.ms);
+      return true;
+  }
+}
+
+assert(LIVENESS_MS >= 10_000, 'elections need their time');

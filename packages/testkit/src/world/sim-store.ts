@@ -1,0 +1,290 @@
+import { type Entry, hexEncode, type Prng } from '@flotilla/base';
+import type { HostTuning, Replica } from '@flotilla/host';
+import { MemoryLogStore, MemoryStateStore } from '@flotilla/storage';
+import { StoreNode } from '@flotilla/store';
+import { Fabric, type MemoryNetwork, PlainColdCodec } from '@flotilla/transport';
+import { type AddressEntry, entryFormats } from '@flotilla/wire';
+import { CheckFailure } from '../checkers/failure.ts';
+import { EventKind } from './event-log.ts';
+import { GatedNetwork } from './gated-network.ts';
+import { NodeClock, NodeTimers } from './node-clock.ts';
+import { ObservedLinks } from './observed-links.ts';
+import { ObservedLogStore } from './observed-log-store.ts';
+import { ObservedStateStore } from './observed-state-store.ts';
+import { ProcessGate } from './process-gate.ts';
+import type { SimWorld } from './sim-world.ts';
+import { StoreWatch } from './store-watch.ts';
+
+/** How one disk behaves. Both environments of a store lie on it. */
+export interface DiskQuality {
+  readonly syncMs: number;
+  readonly jitterMs: number;
+  readonly tailProbability: number;
+  readonly tailMs: number;
+}
+
+export interface SimStoreOptions {
+  readonly bootstrap: readonly string[] | undefined;
+  readonly seeds: readonly string[];
+  readonly shardCount: number;
+  readonly tuning: Partial<HostTuning>;
+  readonly disk: DiskQuality;
+  readonly clockRate: number;
+  readonly wallOffsetMs: number;
+}
+
+/** One life of the process. */
+interface Life {
+  readonly gate: ProcessGate;
+  readonly network: MemoryNetwork;
+  readonly fabric: Fabric;
+  readonly node: StoreNode;
+}
+
+const PLENTY = 1e12;
+
+/**
+ * A machine with a disk, and the store process that runs on it from time to time. A crash takes the process;
+ * a power cut takes the machine and with it what its disk had not made durable.
+ */
+export class SimStore {
+  readonly id: string;
+  readonly address: string;
+  /** Added to every sync while it is set. */
+  diskDelayMs = 0;
+  crashes = 0;
+  powerCuts = 0;
+  readonly #world: SimWorld;
+  readonly #options: SimStoreOptions;
+  readonly #random: Prng;
+  readonly #diskRandom: Prng;
+  readonly #incarnation: string;
+  #clock: NodeClock;
+  #log: MemoryLogStore;
+  #state: MemoryStateStore;
+  /** Small files of the data directory: written through at once. */
+  #clusterId: string | undefined;
+  #addressBook: readonly AddressEntry[] = [];
+  #life: Life | undefined;
+  #lives = 0;
+  #stalled = false;
+
+  constructor(world: SimWorld, id: string, options: SimStoreOptions) {
+    this.#world = world;
+    this.id = id;
+    this.address = `${id}:7400`;
+    this.#options = options;
+    this.#random = world.random.fork(`store ${id}`);
+    this.#diskRandom = this.#random.fork('disk');
+    const name = this.#random.fork('incarnation');
+    this.#incarnation = hexEncode(Uint8Array.from({ length: 8 }, () => name.below(256)));
+    this.#clock = this.#bootClock(world.time.wallMs() + options.wallOffsetMs);
+    const disk = { timers: world.time, delayMs: () => this.#syncMs() };
+    this.#log = new MemoryLogStore(disk);
+    this.#state = new MemoryStateStore(disk);
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== undefined;
+  }
+
+  get isPaused(): boolean {
+    return this.#life?.gate.isPaused === true;
+  }
+
+  /** Undefined while the process does not run. */
+  get node(): StoreNode | undefined {
+    return this.#life?.node;
+  }
+
+  start(): void {
+    if (this.#life !== undefined) return;
+    const world = this.#world;
+    const life = ++this.#lives;
+    const random = this.#random.fork(`life ${life}`);
+    const gate = new ProcessGate();
+    const timers = new NodeTimers(this.#clock, gate);
+    const network = world.hub.network(this.id);
+    const gated = new GatedNetwork(network, gate, (bytes) => {
+      world.events.mixBytes(EventKind.deliver, this.#lives, bytes);
+    });
+    const log = world.log(this.id);
+    const watch = new StoreWatch(world.checker, this.id);
+    watch.opens(this.#log);
+    const fabric = new Fabric({
+      identity: { storeId: this.id, incarnation: this.#incarnation },
+      address: this.address,
+      clusterId: this.#clusterId ?? '',
+      formats: [entryFormats.min, entryFormats.max],
+      seeds: this.#options.seeds.filter((seed) => seed !== this.address),
+      addressBook: this.#addressBook,
+      onAddressBook: (entries) => {
+        this.#addressBook = entries;
+      },
+      network: gated,
+      timers,
+      clock: this.#clock,
+      random: random.fork('fabric'),
+      hasher: world.hasher,
+      log,
+    });
+    const links = new ObservedLinks({
+      inner: fabric,
+      watch,
+      faults: world.frames,
+      random: random.fork('frames'),
+      timers: world.time,
+    });
+    const logStore = new ObservedLogStore(this.#log, watch, gate);
+    const stateStore = new ObservedStateStore(this.#state, watch, gate);
+    const node = new StoreNode(
+      {
+        clock: this.#clock,
+        timers,
+        random: random.fork('store'),
+        hasher: world.hasher,
+        logStore,
+        stateStore,
+        links,
+        disk: { freeBytes: () => PLENTY, totalBytes: () => 2 * PLENTY },
+        log,
+        codec: new PlainColdCodec(),
+        meter: world.meter,
+      },
+      {
+        storeId: this.id,
+        incarnation: this.#incarnation,
+        address: this.address,
+        addressVersion: fabric.addressBook().find((entry) => entry.storeId === this.id)?.version ?? life,
+        zone: '',
+        clusterId: this.#clusterId,
+        bootstrap: this.#options.bootstrap,
+        shardCount: this.#options.shardCount,
+        tuning: this.#options.tuning,
+        onClusterId: (clusterId, done) => {
+          this.#clusterId = clusterId;
+          fabric.setClusterId(clusterId);
+          done();
+        },
+        onFatal: (reason, code) => this.#exit(gate, reason, code),
+        onApplied: (replica, entry) => this.#applied(watch, replica, entry),
+      },
+    );
+    this.#life = { gate, network, fabric, node };
+    this.#begin(gated, node, fabric);
+  }
+
+  #begin(network: GatedNetwork, node: StoreNode, fabric: Fabric): void {
+    node.start();
+    network.listen(
+      this.address,
+      (socket, path) => (path === '/peer' ? fabric.acceptPeer(socket) : node.acceptClient(socket)),
+      (result) => {
+        if ('failure' in result) throw result.failure;
+        fabric.start();
+      },
+    );
+  }
+
+  /** The process dies; its machine goes on: what it wrote is safe, its connections are closed. */
+  crash(): boolean {
+    if (this.#life === undefined) return false;
+    this.crashes++;
+    this.#end(false);
+    this.#log = this.#log.crash();
+    this.#state = this.#state.crash();
+    this.#applyStall();
+    return true;
+  }
+
+  /** The machine dies without a word: of what was not durable, a random prefix survives. */
+  powerCut(): boolean {
+    if (this.#life === undefined) return false;
+    this.powerCuts++;
+    this.#end(true);
+    const keep = (pending: number): number => this.#diskRandom.below(pending + 1);
+    this.#log = this.#log.powerCut(keep);
+    this.#state = this.#state.powerCut(keep);
+    this.#clock = this.#bootClock(this.#clock.wallMs());
+    this.#applyStall();
+    return true;
+  }
+
+  pause(): boolean {
+    if (this.#life === undefined || this.isPaused) return false;
+    this.#life.gate.pause();
+    return true;
+  }
+
+  resume(): boolean {
+    if (!this.isPaused) return false;
+    this.#life?.gate.resume();
+    return true;
+  }
+
+  stepClock(ms: number): void {
+    this.#clock.stepWall(ms);
+  }
+
+  failNextCommit(): boolean {
+    if (this.#life === undefined) return false;
+    this.#log.failNextCommit();
+    return true;
+  }
+
+  stall(isStalled: boolean): void {
+    if (this.#stalled === isStalled) return;
+    this.#stalled = isStalled;
+    for (const disk of [this.#log, this.#state]) {
+      if (isStalled) disk.stall();
+      else disk.resume();
+    }
+  }
+
+  #applyStall(): void {
+    if (!this.#stalled) return;
+    this.#log.stall();
+    this.#state.stall();
+  }
+
+  #end(silently: boolean): void {
+    const life = this.#life as Life;
+    this.#life = undefined;
+    life.gate.die();
+    life.network.stop({ silently });
+  }
+
+  /** The process ends itself: at once for everybody else, while its last words are still being said. */
+  #exit(gate: ProcessGate, reason: string, code: number): void {
+    this.#world.events.tell(`${this.id} exits with code ${code}: ${reason}`);
+    if (code !== 70) throw new CheckFailure('no error', `${this.id} exits with code ${code}: ${reason}`);
+    gate.die();
+    this.#world.time.soon(() => {
+      if (this.#life?.gate === gate) this.crash();
+    });
+  }
+
+  #applied(watch: StoreWatch, replica: Replica, entry: Entry): void {
+    watch.find(replica.group)?.appliesTo(entry.index);
+    this.#world.events.mix(EventKind.applied, entry.index, entry.term);
+  }
+
+  #syncMs(): number {
+    const { syncMs, jitterMs, tailProbability, tailMs } = this.#options.disk;
+    const random = this.#diskRandom;
+    let ms = syncMs + random.unit() * jitterMs + this.diskDelayMs;
+    if (random.chance(tailProbability)) ms += random.unit() * tailMs;
+    return ms;
+  }
+
+  /** A machine that boots begins its monotonic clock anew. */
+  #bootClock(wallMs: number): NodeClock {
+    const { time } = this.#world;
+    const rate = this.#options.clockRate;
+    return new NodeClock(time, {
+      rate,
+      originMs: 1_000 * this.#random.unit() - time.monoMs() * rate,
+      wallMs,
+    });
+  }
+}

@@ -1,0 +1,72 @@
+import { Prng, VirtualTime, Xxh64 } from '@flotilla/base';
+import type { Counter, Gauge, Histogram, LogFields, LogLevel, LogSink, Meter } from '@flotilla/ports';
+import { MemoryNetworkHub } from '@flotilla/transport';
+import { ConsensusChecker } from '../checkers/consensus.ts';
+import { CheckFailure } from '../checkers/failure.ts';
+import { EventKind, EventLog } from './event-log.ts';
+import type { FrameFaults } from './observed-links.ts';
+import { type LinkQuality, quietLinks, SimLinks } from './sim-links.ts';
+
+/** Everything that the stores and clients of one simulation share. One seed, one course of events. */
+export class SimWorld {
+  readonly seed: number;
+  readonly random: Prng;
+  readonly time: VirtualTime = new VirtualTime();
+  readonly events: EventLog;
+  readonly links: SimLinks;
+  readonly hub: MemoryNetworkHub;
+  readonly checker: ConsensusChecker;
+  readonly hasher: Xxh64 = new Xxh64();
+  readonly frames: FrameFaults = { loss: 0, doubles: 0, late: 0 };
+  /** What links are like in this world when no fault is active. */
+  readonly quality: LinkQuality;
+  readonly meter: Meter = silentMeter;
+
+  constructor(seed: number) {
+    this.seed = seed;
+    this.random = new Prng(seed);
+    this.events = new EventLog(() => this.time.monoMs());
+    const character = this.random.fork('links');
+    const delayMs = [0.05, 0.2, 0.5, 2][character.below(4)] as number;
+    this.quality = { ...quietLinks, delayMs, jitterMs: delayMs * (0.2 + 2 * character.unit()) };
+    this.links = new SimLinks(this.random.fork('messages'), this.quality);
+    this.hub = new MemoryNetworkHub({ timers: this.time, policy: this.links });
+    this.checker = new ConsensusChecker(new Xxh64());
+  }
+
+  /** Lets time pass until the condition holds; false if that took longer. Looked at every few milliseconds. */
+  waitFor(condition: () => boolean, atMostMs: number, everyMs = 5): boolean {
+    const until = this.time.monoMs() + atMostMs;
+    while (!condition()) {
+      if (this.time.monoMs() >= until) return false;
+      this.time.advance(Math.min(everyMs, until - this.time.monoMs()));
+    }
+    return true;
+  }
+
+  /** Counts as an event of the world, and belongs into its story. */
+  log(node: string): LogSink {
+    return {
+      log: (level: LogLevel, event: string, fields: LogFields): void => {
+        if (level === 'debug') return;
+        this.events.mixText(EventKind.log, event);
+        this.events.tell(() => `${node} ${event} ${fieldWords(fields)}`);
+        if (level === 'error') {
+          throw new CheckFailure('no error', `${node} logged ${event} ${fieldWords(fields)}`);
+        }
+      },
+    };
+  }
+}
+
+function fieldWords(fields: LogFields): string {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .join(' ');
+}
+
+const counter: Counter = { add: () => {} };
+const gauge: Gauge = { set: () => {} };
+const histogram: Histogram = { observe: () => {} };
+const silentMeter: Meter = { counter: () => counter, gauge: () => gauge, histogram: () => histogram };
