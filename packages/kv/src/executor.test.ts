@@ -1,7 +1,9 @@
 import { EMPTY_BYTES, utf8Decode } from '@flotilla/base';
 import { type Command, Flag, limits, Op, type Result, Status } from '@flotilla/wire';
 import { describe, expect, test } from 'vitest';
-import { bytes, command, Rig, sessionOf } from './testing/rig.ts';
+import { Kind } from './keys.ts';
+import { recordExpiresAt } from './record-table.ts';
+import { bytes, command, PREFIX, Rig, sessionOf } from './testing/rig.ts';
 
 function textOf(result: Result): string {
   return 'value' in result ? utf8Decode(result.value) : `status ${result.status}`;
@@ -217,6 +219,8 @@ describe('time to live', () => {
     expect(rig.get('k')).toMatchObject({ status: Status.record });
     rig.restart();
     expect(rig.get('k')).toMatchObject({ status: Status.record });
+    const [, stored] = rig.store.dump(PREFIX).find(([key]) => key[10] === Kind.record) ?? [];
+    expect(recordExpiresAt(stored as Uint8Array)).toBe(Number.MAX_SAFE_INTEGER);
   });
 
   test('a time of 0 is over at once', () => {
