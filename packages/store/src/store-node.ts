@@ -78,7 +78,7 @@ export class StoreNode {
       clusterId: () => this.#clusterId,
       wallMs: () => ports.clock.wallMs(),
       newSession: () => makeSession(this.#stamps.nowMs(), this.#sessionRandom),
-      config: () => this.#holder.encoded,
+      config: () => ({ number: this.#holder.config.number, encoded: this.#holder.encoded }),
       shardCount: () => this.#shardCount,
       onAdmin: (connection, body) => {
         const { request, cold } = readAdmin(body);
@@ -137,9 +137,9 @@ export class StoreNode {
       new AssignmentDriver({ host, config, stampFor, command }),
       new UpkeepDriver({ host, now, nowStamp: () => this.#stamps.nowMs(), stampFor }),
     ];
-    this.#holder.onChange((newer, encoded) => {
-      this.#reconcile(newer);
-      this.#service.pushConfig(encoded);
+    this.#holder.onChange((change) => {
+      this.#reconcile(change.config);
+      this.#service.pushConfig(change);
     });
   }
 
@@ -229,6 +229,7 @@ export class StoreNode {
     if (this.#forwarding.onFrame(storeId, kind, body)) return;
     if (kind === FrameKind.configAsk) this.#subscriber.onAsk(storeId, body);
     else if (kind === FrameKind.config) this.#subscriber.onConfig(body);
+    else if (kind === FrameKind.configDelta) this.#subscriber.onDelta(storeId, body);
     else if (kind === FrameKind.founding) this.#founder.onFrame(storeId, body);
   }
 

@@ -27,6 +27,8 @@ export const FrameKind = {
   adminForward: 23,
   adminForwardReply: 24,
   notice: 25,
+  /** Also to clients. Fits exactly one config; who holds another asks for the whole. */
+  configDelta: 26,
   /** Between stores, bulk lane. */
   snapshotOffer: 32,
   snapshotChunk: 33,

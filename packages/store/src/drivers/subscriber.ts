@@ -27,8 +27,11 @@ export class ConfigSubscriber {
     this.#holder = options.holder;
     this.#peers = options.peers;
     this.#now = options.now;
-    this.#holder.onChange((_config, encoded) => {
-      for (const storeId of this.#peers()) this.#push(storeId, encoded);
+    this.#holder.onChange(({ encoded, delta }) => {
+      for (const storeId of this.#peers()) {
+        if (delta === undefined) this.#push(storeId, FrameKind.config, encoded);
+        else this.#push(storeId, FrameKind.configDelta, delta);
+      }
     });
   }
 
@@ -49,14 +52,20 @@ export class ConfigSubscriber {
   }
 
   onAsk(storeId: StoreId, body: Uint8Array): void {
-    if (new Reader(body).u53() < this.#holder.config.number) this.#push(storeId, this.#holder.encoded);
+    if (new Reader(body).u53() < this.#holder.config.number) {
+      this.#push(storeId, FrameKind.config, this.#holder.encoded);
+    }
   }
 
   onConfig(body: Uint8Array): void {
     if (body.length <= limits.clientFrameBytes) this.#holder.offerEncoded(body.slice());
   }
 
-  #push(storeId: StoreId, encoded: Uint8Array): void {
-    this.#links.send(storeId, Lane.consensus, FrameKind.config, encoded, 'normal');
+  onDelta(storeId: StoreId, body: Uint8Array): void {
+    if (!this.#holder.offerDelta(body)) this.ask(storeId);
+  }
+
+  #push(storeId: StoreId, kind: FrameKind, body: Uint8Array): void {
+    this.#links.send(storeId, Lane.consensus, kind, body, 'normal');
   }
 }

@@ -13,6 +13,7 @@ import {
   writeClientWelcome,
   writeRefusal,
 } from '@flotilla/wire';
+import type { ConfigChange } from '../config-holder.ts';
 
 const HELLO_MS = 3_000;
 /** A reply frame that has grown so far leaves before the turn ends. */
@@ -29,7 +30,7 @@ export interface ConnectionOwner {
   readonly storeId: string;
   readonly wallMs: () => number;
   readonly newSession: () => Uint8Array;
-  readonly config: () => Uint8Array;
+  readonly config: () => { readonly number: number; readonly encoded: Uint8Array };
   readonly onFrame: (connection: ClientConnection, kind: number, body: Uint8Array) => void;
   readonly onClosed: (connection: ClientConnection) => void;
   /** The connection has replies to send at the end of this turn. */
@@ -46,6 +47,8 @@ export class ClientConnection implements SocketHandler {
   readonly #replies: Writer = new Writer(1024);
   #state: 'greeting' | 'open' | 'closed' = 'greeting';
   #helloTimer: TimerId;
+  /** Number of the config that went to this client last. */
+  #toldConfig = 0;
   /** Batches taken and not answered. */
   inFlight = 0;
 
@@ -111,6 +114,17 @@ export class ClientConnection implements SocketHandler {
     if (this.#socket.bufferedBytes > BUFFERED_BYTES_MAX) this.#cut('it does not read its replies');
   }
 
+  /** The delta alone, if this client was last told the config that it starts from. */
+  pushConfig(change: ConfigChange): void {
+    if (this.#state !== 'open') return;
+    if (change.delta !== undefined && this.#toldConfig === change.from) {
+      this.sendFrame(FrameKind.configDelta, change.delta);
+    } else {
+      this.sendFrame(FrameKind.config, change.encoded);
+    }
+    this.#toldConfig = change.config.number;
+  }
+
   sendFrame(kind: number, body: Uint8Array): void {
     if (this.#state !== 'open') return;
     const out = new Writer(FRAME_HEADER_BYTES + body.length);
@@ -157,6 +171,8 @@ export class ClientConnection implements SocketHandler {
     const owner = this.#owner;
     owner.timers.clear(this.#helloTimer);
     this.#state = 'open';
+    const config = owner.config();
+    this.#toldConfig = config.number;
     const out = new Writer(4096);
     beginFrame(out);
     writeClientWelcome(out, {
@@ -165,7 +181,7 @@ export class ClientConnection implements SocketHandler {
       storeId: owner.storeId,
       session: owner.newSession(),
       wallMs: owner.wallMs(),
-      config: owner.config(),
+      config: config.encoded,
     });
     this.#socket.send(sealFrame(out, FrameKind.welcome, owner.hasher, true));
   }

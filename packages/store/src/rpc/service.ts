@@ -16,6 +16,7 @@ import {
   writeMalformed,
   writeNotLeader,
 } from '@flotilla/wire';
+import type { ConfigChange } from '../config-holder.ts';
 import type { Stamps } from '../stamps.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
 import { ReadWork } from './read-work.ts';
@@ -70,8 +71,8 @@ export class RpcService implements BatchOwner {
     this.#withReplies.clear();
   }
 
-  pushConfig(encoded: Uint8Array): void {
-    for (const connection of this.#connections) connection.sendFrame(FrameKind.config, encoded);
+  pushConfig(change: ConfigChange): void {
+    for (const connection of this.#connections) connection.pushConfig(change);
   }
 
   /** Takes no new clients; those that are here keep their answers. */
