@@ -168,6 +168,20 @@ test('a candidate counts its own vote only once it is durable', () => {
   expect(node.role).toBe('leader');
 });
 
+test('nobody leads a term that its own disk does not know, whoever else votes for it', () => {
+  const storage = new MemoryStorage();
+  storage.setConfState(confOf([1, 2, 3]));
+  const { node } = new TestMember(1, storage, { asyncStorageWrites: true });
+  node.campaign();
+  const order = node.ready().messages.find(({ kind }) => kind === MessageKind.storageAppend);
+  for (const from of [2, 3]) {
+    node.step(messageOf({ kind: MessageKind.voteResp, from, to: 1, term: 1 }));
+    expect(node.role).toBe('candidate');
+  }
+  for (const response of order?.responses ?? []) node.step(response);
+  expect(node.role).toBe('leader');
+});
+
 describe('who may campaign', () => {
   test('a learner and a node outside of its configuration do not', () => {
     for (const conf of [confOf([2, 3], [1]), confOf([2, 3])]) {

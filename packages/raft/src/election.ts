@@ -130,7 +130,17 @@ export function handleVoteRequest(core: Core, message: Message): StepResult {
   return 'ok';
 }
 
-/** A vote for the election under way. Answers of the other kind are late ones of an earlier stage. */
+/**
+ * A vote for the election under way. Answers of the other kind are late ones of an earlier stage.
+ *
+ * Nobody leads a term that its own disk does not know, also if the votes of others suffice:
+ *
+ * 1. 3 campaigns in term 2; 1 and 2 vote for it before its own write is durable. It leads, and sends entry
+ *    (5, term 2) to 1, which makes it durable.
+ * 2. 3 loses power, and with it term, vote and entry. It comes back in term 1 and campaigns in term 2 again.
+ * 3. 2 gave it its vote of that term and gives it again: 3 leads term 2 once more, with another (5, term 2).
+ * 4. 1 takes its own entry for that one, because index and term are equal. Two logs differ for ever.
+ */
 export function handleVoteResponse(core: Core, message: Message): StepResult {
   const { kind, from, reject } = message;
   const expected = core.role === 'pre-candidate' ? MessageKind.preVoteResp : MessageKind.voteResp;
@@ -150,7 +160,7 @@ export function handleVoteResponse(core: Core, message: Message): StepResult {
   if (result === 'won') {
     if (core.role === 'pre-candidate') {
       runCampaign(core, 'election');
-    } else {
+    } else if (core.tracker.hasAnswered(core.id)) {
       becomeLeader(core);
       broadcastAppend(core);
     }

@@ -89,6 +89,10 @@ export class Tracker {
     if (!this.#votes.has(id)) this.#votes.set(id, granted);
   }
 
+  hasAnswered(id: RaftId): boolean {
+    return this.#votes.has(id);
+  }
+
   /** Votes of members that are no learners, for the log. The decision is {@link voteResult}'s. */
   countVotes(): { granted: number; rejected: number } {
     let granted = 0;
