@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, type Reader, type Writer } from '@flotilla/base';
+import { DecodeError, EMPTY_BYTES, type Reader, type Writer } from '@flotilla/base';
 import { limits } from './limits.ts';
 
 /**
@@ -93,7 +93,9 @@ export function readRead(from: Reader, read: Read): void {
   read.shard = from.u16();
   read.epoch = from.u32();
   read.key = from.bytes16(limits.keyBytes + 1);
-  if (read.kind !== ReadKind.scan) return;
+  if (read.kind === ReadKind.get) return;
+  // Where the next read of the batch begins is not known.
+  if (read.kind !== ReadKind.scan) throw new DecodeError(`read kind ${read.kind} is not known here`);
   read.hasEnd = from.bool();
   read.to = from.bytes16(limits.keyBytes + 1);
   read.reverse = from.bool();

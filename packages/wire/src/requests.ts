@@ -1,4 +1,4 @@
-import { type Reader, utf8Decode, utf8Encode, type Writer } from '@flotilla/base';
+import { DecodeError, type Reader, utf8Decode, utf8Encode, type Writer } from '@flotilla/base';
 import { limits } from './limits.ts';
 
 /**
@@ -132,7 +132,12 @@ export function readBatchReply(from: Reader, makeReader: (bytes: Uint8Array) => 
       return { request, status, retryAfterMs: from.u32(), why: from.text(1024) };
     case BatchStatus.malformed:
       return { request, status, why: from.text(1024) };
-    default:
+    case BatchStatus.noGroup:
+    case BatchStatus.unknown:
+    case BatchStatus.expired:
       return { request, status };
+    default:
+      // What it carries is not known, so nothing behind it could be read either.
+      throw new DecodeError(`batch status ${status} is not known here`, { status });
   }
 }

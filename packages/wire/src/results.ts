@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, type Reader, type Writer } from '@flotilla/base';
+import { DecodeError, EMPTY_BYTES, type Reader, type Writer } from '@flotilla/base';
 import { limits } from './limits.ts';
 
 /**
@@ -208,7 +208,16 @@ export function readResult(from: Reader): Result {
       }
       return { status, records, more: from.bool() };
     }
-    default:
+    case Status.sessionExpired:
+    case Status.belowFloor:
+    case Status.badSession:
+    case Status.notANumber:
+    case Status.overflow:
+    case Status.tooLarge:
+    case Status.absent:
       return { status };
+    default:
+      // What it carries is not known, so nothing behind it could be read either.
+      throw new DecodeError(`result status ${status} is not known here`, { status });
   }
 }
