@@ -1,4 +1,11 @@
-import { assert, type HardState, type Message, MessageKind, type RaftId } from '@flotilla/base';
+import {
+  assert,
+  type ConfState,
+  type HardState,
+  type Message,
+  MessageKind,
+  type RaftId,
+} from '@flotilla/base';
 import { checkConfig, type RaftConfig, RaftStateError } from './config.ts';
 import type { Role } from './describe.ts';
 import { describeConfState, hex } from './describe.ts';
@@ -42,6 +49,8 @@ export class Core {
 
   /** Member to which leadership is being handed; 0 if none. Proposals are refused meanwhile. */
   transferee: RaftId = 0;
+  /** While a snapshot waits for its installation: the configuration as of what the host has applied. */
+  confBeforeSnapshot: ConfState | undefined = undefined;
   /** Index of the newest change of membership that may be unapplied. No other is accepted until it is. */
   pendingConfIndex = 0;
   /** Leader: index of the empty entry with which its term began. */

@@ -41,7 +41,9 @@ export interface SoftState {
  *    Make it durable, orders in the order they came, and only then deliver its `responses`: to this node
  *    through `step`, to others over the network. None may be delivered before, because the vote or
  *    acknowledgement in it claims that the write happened, those to this node included.
- * 2. `storageApply` to {@link APPLY_THREAD}: apply its entries, then step its response. Orders in order.
+ * 2. `storageApply` to {@link APPLY_THREAD}: apply its entries, then step its response. Orders in order. The two
+ *    threads are not ordered among each other: if a snapshot was installed since, skip the entries (changes of
+ *    membership too) up to its index, and step the response all the same.
  * 3. All other messages claim nothing about the own disk and may leave before any write.
  */
 export interface Ready {

@@ -10,20 +10,34 @@ import { becomeFollower } from './roles.ts';
 
 /** What follows from applying: new configurations, and the step out of a joint one. */
 
-/** Takes a committed change into effect, as its entry is applied. */
+/**
+ * Takes a committed change into effect, as its entry is applied. With asynchronous storage writes a snapshot may
+ * get in between:
+ *
+ * 1. Entry 5 (add voter 4) is handed out for application, and waits in the queue of the apply thread.
+ * 2. A snapshot of index 9 arrives. From here on its configuration is in force, in which 4 was removed again.
+ * 3. The host applies entry 5, because the snapshot is not installed yet. It needs the configuration as of
+ *    entry 5, to persist with its state; the one in force must not get voter 4 back.
+ *
+ * So while a snapshot waits for its installation, what is applied goes to the configuration from before it.
+ */
 export function applyConfChange(core: Core, change: ConfChange): ConfState {
-  const outcome = changeMembership(core.tracker.conf, change);
+  const overtaken = core.confBeforeSnapshot;
+  const outcome = changeMembership(overtaken ?? core.tracker.conf, change);
   // Every replica meets it in the same place, so going on without it would not even be wrong alone.
   assert(
     outcome.ok,
     () =>
       `committed change ${describeConfChange(change)} cannot be applied: ${outcome.ok ? '' : outcome.reason}`,
   );
-  return switchTo(core, outcome.conf, outcome.fresh);
+  if (overtaken === undefined) return switchTo(core, outcome.conf, outcome.fresh);
+  core.confBeforeSnapshot = outcome.conf;
+  return outcome.conf;
 }
 
 /** The configuration of a snapshot replaces ours; nothing that was known of the members' logs is kept. */
 export function switchToSnapshot(core: Core, conf: ConfState): void {
+  core.confBeforeSnapshot ??= core.tracker.conf;
   core.tracker.configure(
     conf,
     [...conf.voters, ...conf.votersOutgoing, ...conf.learners],
@@ -72,6 +86,7 @@ export function appliedTo(core: Core, index: number, bytes: number): void {
 
 export function snapshotApplied(core: Core, index: number): void {
   core.log.unstable.stableSnapshotTo(index);
+  if (core.log.unstable.snapshot === undefined) core.confBeforeSnapshot = undefined;
   appliedTo(core, index, 0);
 }
 

@@ -2,6 +2,7 @@ import { assert, EMPTY_BYTES, type Entry, EntryKind, type Message, MessageKind }
 import type { Core } from './core.ts';
 import { describeProgress, hex, viewProgress } from './describe.ts';
 import { NO_ENTRIES } from './log.ts';
+import { isMember } from './membership.ts';
 import { draft } from './messages.ts';
 import type { Progress } from './progress.ts';
 import { encodeRound } from './read-only.ts';
@@ -99,7 +100,9 @@ function sendSnapshot(core: Core, progress: Progress): boolean {
     return false;
   }
   const snapshot = log.unstable.snapshot ?? log.storage.snapshot();
-  if (snapshot === undefined || snapshot.index === 0) {
+  // A snapshot from before the member was added does not name it; it would be refused, and the member be waited
+  // for in vain. The next heartbeat's answer asks storage again.
+  if (snapshot === undefined || snapshot.index === 0 || !isMember(snapshot.confState, progress.id)) {
     core.logger?.log(
       'debug',
       () =>

@@ -81,6 +81,20 @@ describe('snapshots', () => {
     expect(cluster.node(3).appliedIndex).toBe(4);
   });
 
+  test('that do not name the member are not sent: it would refuse them, and be waited for in vain', () => {
+    const cluster = lagging();
+    const { storage } = cluster.member(1);
+    const current = storage.snapshot();
+    storage.setSnapshot({ index: 4, term: 1, confState: confOf([1, 2]), data: EMPTY_BYTES });
+    cluster.tick(1);
+    cluster.settle();
+    expect([progressOf(cluster), cluster.node(3).lastIndex]).toMatchObject([{ state: 'probe' }, 1]);
+    storage.setSnapshot(current);
+    cluster.tick(1);
+    cluster.settle();
+    expect(cluster.node(3).appliedIndex).toBe(4);
+  });
+
   test('a report for a member that gets no snapshot changes nothing', () => {
     const cluster = new TestCluster(3);
     cluster.elect(1);

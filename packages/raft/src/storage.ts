@@ -16,7 +16,10 @@ export interface RaftStorage {
   term(index: number): number | undefined;
   /** Entries of [lo, hi), at least one, then as many as fit into `bytesMax` as {@link entryBytes} counts them. */
   entries(lo: number, hi: number, bytesMax: number): readonly Entry[];
-  /** The newest snapshot that can be sent; undefined if there is none at the moment. */
+  /**
+   * The newest snapshot that can be sent; undefined if there is none at the moment. It is sent only to members
+   * that its configuration names: after adding one, make a snapshot that is new enough.
+   */
   snapshot(): SnapshotMeta | undefined;
 }
 
