@@ -168,6 +168,9 @@ export class Connection {
   readonly #hub: MemoryNetworkHub;
   readonly #toAcceptor: Direction;
   readonly #toDialler: Direction;
+  #cancelTimeout: () => void = () => {};
+  /** Cut: an end that was not told finds out when it sends. */
+  #broken = false;
 
   constructor(
     hub: MemoryNetworkHub,
@@ -193,8 +196,6 @@ export class Connection {
     // A timer for each connection that ever was would keep them all.
     this.#cancelTimeout = () => this.#hub.timers.clear(timeout);
   }
-
-  #cancelTimeout: () => void = () => {};
 
   #arrived(listener: MemoryListener | undefined, path: SocketPath): void {
     if (listener === undefined || listener.owner.stopped) {
@@ -234,7 +235,7 @@ export class Connection {
     if (end.state === 'closed') return;
     const other = this.#other(end);
     end.endSoon(this.#hub, reason);
-    this.#cancelTimeout();
+    if (end === this.dialler) this.#cancelTimeout();
     if (atOnce) this.#out(end).clear();
     this.#push(end, 0, () => this.#lost(other, atOnce ? RESET : reason));
   }
@@ -264,8 +265,6 @@ export class Connection {
     this.#broken = true;
     this.#settle();
   }
-
-  #broken = false;
 
   stopEnds(network: MemoryNetwork, silently: boolean): void {
     for (const end of [this.dialler, this.acceptor]) {
@@ -311,12 +310,14 @@ export class Connection {
   }
 
   #lost(end: End, reason: string): void {
-    this.#cancelTimeout();
+    if (end === this.dialler) this.#cancelTimeout();
     end.end(reason);
   }
 
+  /** Leaves the hub once neither end nor anything under way needs it any more. */
   #settle(): void {
-    if (this.dialler.state !== 'closed' || this.acceptor.state !== 'closed') return;
+    if (this.dialler.state !== 'closed' || this.acceptor.state === 'open') return;
+    // An acceptor that is still opening has never heard of the dial, and what is gone cannot tell it.
     if (this.#broken || (this.#toAcceptor.isEmpty && this.#toDialler.isEmpty)) this.#hub.forget(this);
   }
 }

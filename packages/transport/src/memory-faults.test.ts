@@ -131,6 +131,16 @@ describe('faults of the memory network', () => {
     expect(pair.after(10)).toEqual([]);
   });
 
+  test('a dial whose end is never told still fails in time', () => {
+    const pair = new Pair();
+    pair.hub.policy = { route: (from) => (from === 'right' ? Number.POSITIVE_INFINITY : 1) };
+    pair.left.dial('right:1', '/peer', pair.recorder('second'));
+    expect(pair.after(2)).toEqual(['right open']);
+    pair.accepted?.close('no'); // Its answer and its close are both on the way, and lost with the break.
+    pair.hub.breakLinks('left', 'right', []);
+    expect(pair.after(6000)).toEqual(['right close: no', 'second close: no answer in time']);
+  });
+
   test('damage reaches the copy of the receiver only', () => {
     const pair = new Pair();
     pair.hub.policy = {

@@ -1,7 +1,6 @@
-import type { Random, TimerId, Timers } from '@flotilla/ports';
-import { Backoff } from './backoff.ts';
+import type { TimerId, Timers } from '@flotilla/ports';
+import type { Backoff } from './backoff.ts';
 import type { Link } from './link.ts';
-import type { FabricTuning } from './tuning.ts';
 
 interface Seed {
   readonly address: string;
@@ -24,18 +23,16 @@ export class Discovery {
   constructor(options: {
     readonly seeds: readonly string[];
     readonly timers: Timers;
-    readonly random: Random;
-    readonly tuning: FabricTuning;
+    readonly makeBackoff: () => Backoff;
     readonly isNeeded: () => boolean;
     readonly dial: (address: string) => Link;
   }) {
-    const { tuning, random } = options;
     this.#timers = options.timers;
     this.#isNeeded = options.isNeeded;
     this.#dial = options.dial;
     this.#seeds = [...new Set(options.seeds)].map((address) => ({
       address,
-      backoff: new Backoff(tuning.backoffMinMs, tuning.backoffMaxMs, random),
+      backoff: options.makeBackoff(),
       link: undefined,
       timer: undefined,
     }));
@@ -63,10 +60,6 @@ export class Discovery {
     seed.backoff.failed();
     this.advance();
     return true;
-  }
-
-  addressOf(link: Link): string | undefined {
-    return this.#seeds.find((seed) => seed.link === link)?.address;
   }
 
   stop(): void {

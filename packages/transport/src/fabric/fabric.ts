@@ -1,7 +1,6 @@
 import { assert, type StoreId } from '@flotilla/base';
 import {
   type Clock,
-  type Hasher,
   Lane,
   type PeerHandler,
   type PeerIdentity,
@@ -14,16 +13,17 @@ import {
 import { type AddressEntry, FrameKind, type Hello, protocol, readHello } from '@flotilla/wire';
 import { AddressBook } from './address-book.ts';
 import { Backoff } from './backoff.ts';
+import { BookNotice } from './book-notice.ts';
 import { Discovery } from './discovery.ts';
 import { Greeter } from './greeter.ts';
 import { DISCOVERY, judge, laneName, type Self, type Verdict } from './greeting.ts';
 import { Link, type LinkOwner } from './link.ts';
 import type { FabricOptions, PeerStatus } from './options.ts';
-import { laneStatus, Peer, type Slot } from './peer.ts';
+import { laneStatus, PeerMap, type Slot } from './peer.ts';
 import { ClockEstimate, readPing, readPong, writePong } from './ping.ts';
 import { Pulse } from './pulse.ts';
 import { QuietLog } from './quiet-log.ts';
-import { type Ruling, ruleOnDuplicate, ruleOnIncarnation } from './rules.ts';
+import { judgeStore, type Ruling, ruleOnDuplicate, ruleOnIncarnation } from './rules.ts';
 import { Traffic, TrafficMeter } from './traffic.ts';
 import { type FabricTuning, fabricTuning } from './tuning.ts';
 
@@ -41,21 +41,23 @@ import { type FabricTuning, fabricTuning } from './tuning.ts';
  *    instead of after the 15 s that silence would need. A different incarnation gets in only once the old one
  *    fails to answer a ping.
  */
-export class Fabric implements PeerLinks, LinkOwner {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly hasher: Hasher;
-  readonly tuning: FabricTuning;
+export class Fabric implements PeerLinks {
+  /** Totals since the start, for status pages and tests. */
   readonly traffic: Traffic = new Traffic();
   readonly #options: FabricOptions;
+  readonly #tuning: FabricTuning;
+  readonly #timers: Timers;
+  readonly #clock: Clock;
+  readonly #owner: LinkOwner;
   readonly #storeId: StoreId;
   readonly #log: QuietLog;
   readonly #meter: TrafficMeter | undefined;
   readonly #book: AddressBook;
+  readonly #notice: BookNotice;
   readonly #discovery: Discovery;
   readonly #greeter: Greeter;
   readonly #pulse: Pulse;
-  readonly #peers = new Map<StoreId, Peer>();
+  readonly #peers: PeerMap;
   /** Accepted, no hello yet. */
   readonly #strangers = new Set<Link>();
   readonly #slotOf = new Map<Link, Slot>();
@@ -63,33 +65,37 @@ export class Fabric implements PeerLinks, LinkOwner {
   #clusterId: string;
   #handler: PeerHandler | undefined;
   #state: 'new' | 'running' | 'stopped' = 'new';
-  #bookTold = 0;
-  #bookTelling = false;
 
   constructor(options: FabricOptions) {
     this.#options = options;
     this.#storeId = options.identity.storeId;
-    this.clock = options.clock;
-    this.timers = options.timers;
-    this.hasher = options.hasher;
-    this.tuning = fabricTuning(options.tuning);
+    this.#clock = options.clock;
+    this.#timers = options.timers;
+    this.#tuning = fabricTuning(options.tuning);
+    this.#owner = {
+      clock: options.clock,
+      timers: options.timers,
+      hasher: options.hasher,
+      tuning: this.#tuning,
+      traffic: this.traffic,
+      opened: (link) => this.#opened(link),
+      received: (link, kind, body) => this.#received(link, kind, body),
+      closed: (link, reason) => this.#closed(link, reason),
+    };
     this.#log = new QuietLog(options.log, options.clock);
     this.#meter = options.meter === undefined ? undefined : new TrafficMeter(this.traffic, options.meter);
     this.#clusterId = options.clusterId;
     this.#book = new AddressBook(options.identity, options.address, options.addressBook ?? []);
+    this.#notice = new BookNotice(this.#book, options.timers, options.onAddressBook);
     this.#greeter = new Greeter(() => this.#self(), this.#book, this.#log, this.traffic);
-    this.#pulse = new Pulse({
-      clock: options.clock,
-      timers: options.timers,
-      tuning: this.tuning,
-      book: this.#book,
-      clusterId: () => this.#clusterId,
-    });
+    const { backoffMinMs, backoffMaxMs } = this.#tuning;
+    const makeBackoff = (): Backoff => new Backoff(backoffMinMs, backoffMaxMs, options.random);
+    this.#peers = new PeerMap(makeBackoff);
+    this.#pulse = new Pulse({ ...this.#owner, book: this.#book, clusterId: () => this.#clusterId });
     this.#discovery = new Discovery({
       seeds: options.seeds ?? [],
       timers: options.timers,
-      random: options.random,
-      tuning: this.tuning,
+      makeBackoff,
       isNeeded: () => this.#needsDiscovery(),
       dial: (address) => this.#dialSeed(address),
     });
@@ -111,9 +117,9 @@ export class Fabric implements PeerLinks, LinkOwner {
       'a fabric needs an address that others can dial before it is started',
     );
     this.#state = 'running';
-    this.#bookChanged();
+    this.#notice.changed();
     this.#pulse.start(
-      () => [...this.#peers.values()].flatMap((peer) => peer.links),
+      () => this.#peers.links(),
       () => this.#afterPulse(),
     );
     this.#discovery.advance();
@@ -124,15 +130,16 @@ export class Fabric implements PeerLinks, LinkOwner {
   stop(): void {
     this.#state = 'stopped';
     this.#pulse.stop();
+    this.#notice.stop();
     this.#discovery.stop();
     for (const link of [...this.#strangers, ...this.#slotOf.keys()]) link.close('the store is stopping');
-    for (const peer of this.#peers.values()) for (const slot of peer.slots) this.#clearTimer(slot);
+    for (const slot of this.#peers.slots()) this.#clearTimer(slot);
   }
 
   /** Takes a socket that was accepted on `/peer`; undefined refuses it. */
   acceptPeer(socket: Socket): SocketHandler | undefined {
-    if (this.#state !== 'running' || this.#strangers.size >= this.tuning.strangersMax) return undefined;
-    const link = new Link(this, DISCOVERY, false);
+    if (this.#state !== 'running' || this.#strangers.size >= this.#tuning.strangersMax) return undefined;
+    const link = new Link(this.#owner, DISCOVERY, false);
     link.attach(socket);
     link.startGreeting();
     this.#strangers.add(link);
@@ -149,9 +156,7 @@ export class Fabric implements PeerLinks, LinkOwner {
   setClusterId(clusterId: string): void {
     assert(this.#clusterId === '' || this.#clusterId === clusterId, 'a store never changes its cluster');
     this.#clusterId = clusterId;
-    for (const peer of this.#peers.values()) {
-      for (const link of peer.links) this.#checkCluster(link, link.clusterId);
-    }
+    for (const link of this.#peers.links()) this.#checkCluster(link, link.clusterId);
   }
 
   /** The cluster that a connected store said it belongs to; empty if to none, undefined if not connected. */
@@ -161,7 +166,7 @@ export class Fabric implements PeerLinks, LinkOwner {
 
   /** What others should dial, for example after `listen` has chosen a port. */
   setAddress(address: string): void {
-    if (this.#book.setOwnAddress(address)) this.#bookChanged();
+    if (this.#book.setOwnAddress(address)) this.#notice.changed();
   }
 
   addressBook(): readonly AddressEntry[] {
@@ -205,12 +210,12 @@ export class Fabric implements PeerLinks, LinkOwner {
   }
 
   clockOffsetMs(storeId: StoreId): number | undefined {
-    return this.#peers.get(storeId)?.clock.offsetMs(this.clock.monoMs(), this.clock.wallMs());
+    return this.#peers.get(storeId)?.clock.offsetMs(this.#clock.monoMs(), this.#clock.wallMs());
   }
 
   /** For status pages: every store that is known, wanted or connected. */
   peers(): readonly PeerStatus[] {
-    const ids = new Set([...this.knownStores(), ...this.#wanted, ...this.#peers.keys()]);
+    const ids = new Set([...this.knownStores(), ...this.#wanted, ...this.#peers.ids()]);
     return [...ids].sort().map((storeId) => ({
       storeId,
       address: this.addressOf(storeId),
@@ -227,18 +232,8 @@ export class Fabric implements PeerLinks, LinkOwner {
     return { ...identity, clusterId: this.#clusterId, formats, protocol: this.#options.protocol ?? protocol };
   }
 
-  #peer(storeId: StoreId): Peer {
-    let peer = this.#peers.get(storeId);
-    if (peer === undefined) {
-      const { backoffMinMs, backoffMaxMs } = this.tuning;
-      peer = new Peer(storeId, () => new Backoff(backoffMinMs, backoffMaxMs, this.#options.random));
-      this.#peers.set(storeId, peer);
-    }
-    return peer;
-  }
-
   #advancePeer(storeId: StoreId): void {
-    for (const slot of this.#peer(storeId).slots) this.#advance(slot);
+    for (const slot of this.#peers.make(storeId).slots) this.#advance(slot);
   }
 
   /** Does the next thing that this lane needs, if it needs any. */
@@ -247,7 +242,7 @@ export class Fabric implements PeerLinks, LinkOwner {
     if (this.#state !== 'running' || !this.#wanted.has(storeId)) return;
     if (slot.link !== undefined || slot.dial !== undefined || slot.timer !== undefined) return;
     if (this.addressOf(storeId) === undefined) return;
-    slot.timer = this.timers.set(slot.backoff.delayMs(), () => {
+    slot.timer = this.#timers.set(slot.backoff.delayMs(), () => {
       slot.timer = undefined;
       const address = this.addressOf(storeId);
       if (slot.link !== undefined || slot.dial !== undefined || address === undefined) return;
@@ -256,7 +251,7 @@ export class Fabric implements PeerLinks, LinkOwner {
   }
 
   #dial(address: string, lane: number, slot: Slot | undefined): Link {
-    const link = new Link(this, lane, true);
+    const link = new Link(this.#owner, lane, true);
     if (slot !== undefined) this.#slotOf.set(link, slot);
     this.traffic.dials++;
     link.attach(this.#options.network.dial(address, '/peer', link));
@@ -295,30 +290,30 @@ export class Fabric implements PeerLinks, LinkOwner {
   }
 
   #clearTimer(slot: Slot): void {
-    if (slot.timer !== undefined) this.timers.clear(slot.timer);
+    if (slot.timer !== undefined) this.#timers.clear(slot.timer);
     slot.timer = undefined;
   }
 
   // Frames of links
 
-  opened(link: Link): void {
+  #opened(link: Link): void {
     link.startGreeting();
     this.#greeter.sayHello(link);
   }
 
-  received(link: Link, kind: number, body: Uint8Array): void {
+  #received(link: Link, kind: number, body: Uint8Array): void {
     const peer = this.#slotOf.get(link)?.peer;
     if (link.phase !== 'up' || peer === undefined) {
       this.#greeted(link, kind, body);
     } else if (kind === FrameKind.ping) {
       const ping = readPing(body);
       const { sentMonoMs } = ping;
-      link.sendNow(FrameKind.pong, (out) => writePong(out, { sentMonoMs, wallMs: this.clock.wallMs() }));
+      link.sendNow(FrameKind.pong, (out) => writePong(out, { sentMonoMs, wallMs: this.#clock.wallMs() }));
       this.#mergeBook(ping.addressBook);
       this.#checkCluster(link, ping.clusterId);
     } else if (kind === FrameKind.pong) {
       // Bulk data may stand before a pong, so only the other lane tells the time.
-      if (link.lane === Lane.consensus) peer.clock.observe(readPong(body), this.clock.monoMs());
+      if (link.lane === Lane.consensus) peer.clock.observe(readPong(body), this.#clock.monoMs());
     } else {
       this.#handler?.onFrame(peer.storeId, link.lane as Lane, kind, body);
     }
@@ -345,7 +340,7 @@ export class Fabric implements PeerLinks, LinkOwner {
       this.#greeter.sayWelcome(link);
       return;
     }
-    const peer = this.#peer(hello.storeId);
+    const peer = this.#peers.make(hello.storeId);
     const slot = peer.slots[hello.lane as Lane];
     const ruling = ruleOnIncarnation(peer, hello) ?? ruleOnDuplicate(this.#storeId, slot, hello);
     const conflict = this.#apply(ruling);
@@ -372,18 +367,11 @@ export class Fabric implements PeerLinks, LinkOwner {
     const slot = this.#slotOf.get(link);
     let verdict = judge(this.#self(), welcome, link.lane) ?? this.#meet(welcome);
     if (slot !== undefined) {
-      verdict ??= this.#expected(slot, link, welcome) ?? this.#apply(ruleOnIncarnation(slot.peer, welcome));
+      verdict ??= judgeStore(slot, link, welcome) ?? this.#apply(ruleOnIncarnation(slot.peer, welcome));
     }
     if (verdict !== undefined) this.#greeter.leave(link, welcome, verdict);
     else if (slot === undefined) link.close('discovered');
     else this.#establish(link, slot, welcome);
-  }
-
-  #expected(slot: Slot, link: Link, welcome: Hello): Verdict | undefined {
-    const { storeId } = slot.peer;
-    if (welcome.storeId === storeId) return undefined;
-    const message = `at ${link.remoteAddress} is ${welcome.storeId}, not ${storeId}: waiting to hear where it is`;
-    return { code: 'wrong-store', message };
   }
 
   /** The verdict of a rule, after its probes are on their way. */
@@ -425,7 +413,7 @@ export class Fabric implements PeerLinks, LinkOwner {
     this.#handler?.onUp(identity);
   }
 
-  closed(link: Link, reason: string): void {
+  #closed(link: Link, reason: string): void {
     this.#strangers.delete(link);
     if (this.#discovery.closed(link)) return;
     const slot = this.#slotOf.get(link);
@@ -456,9 +444,9 @@ export class Fabric implements PeerLinks, LinkOwner {
   #linkLost(slot: Slot, link: Link, reason: string): void {
     slot.link = undefined;
     if (this.#state === 'stopped') return;
-    const upMs = this.clock.monoMs() - link.upAtMs;
+    const upMs = this.#clock.monoMs() - link.upAtMs;
     // A link that worked is dialled again at once; one that drops as soon as it is up is no success.
-    if (upMs >= this.tuning.stableMs) slot.backoff.reset();
+    if (upMs >= this.#tuning.stableMs) slot.backoff.reset();
     else slot.backoff.failed();
     const { peer } = slot;
     const fields = {
@@ -487,16 +475,16 @@ export class Fabric implements PeerLinks, LinkOwner {
 
   #afterPulse(): void {
     this.#discovery.advance();
-    this.#meter?.publish([...this.#peers.values()].filter((peer) => peer.announced).length);
+    this.#meter?.publish(this.#peers.announced);
   }
 
   #mergeBook(entries: readonly AddressEntry[]): void {
     const changed = this.#book.merge(entries);
     if (changed.length === 0) return;
-    this.#bookChanged();
+    this.#notice.changed();
     for (const storeId of changed) {
       if (!this.#wanted.has(storeId)) continue;
-      for (const slot of this.#peer(storeId).slots) {
+      for (const slot of this.#peers.make(storeId).slots) {
         // It is somewhere else now: the failures at the old place say nothing about the new one. A dial that
         // has got an answer may go on; its handshake will tell.
         if (slot.dial?.phase === 'connecting') this.#dropDial(slot, 'the address changed');
@@ -505,17 +493,5 @@ export class Fabric implements PeerLinks, LinkOwner {
         this.#advance(slot);
       }
     }
-  }
-
-  /** Tells the owner once for all changes of a turn. */
-  #bookChanged(): void {
-    if (this.#bookTelling || this.#options.onAddressBook === undefined) return;
-    this.#bookTelling = true;
-    this.timers.soon(() => {
-      this.#bookTelling = false;
-      if (this.#state === 'stopped' || this.#bookTold === this.#book.revision) return;
-      this.#bookTold = this.#book.revision;
-      this.#options.onAddressBook?.(this.#book.entries());
-    });
   }
 }

@@ -42,6 +42,49 @@ export class Peer {
   }
 }
 
+/** Every store that was wanted or connected since the start. */
+export class PeerMap {
+  readonly #peers = new Map<StoreId, Peer>();
+  readonly #makeBackoff: () => Backoff;
+
+  constructor(makeBackoff: () => Backoff) {
+    this.#makeBackoff = makeBackoff;
+  }
+
+  get(storeId: StoreId): Peer | undefined {
+    return this.#peers.get(storeId);
+  }
+
+  make(storeId: StoreId): Peer {
+    let peer = this.#peers.get(storeId);
+    if (peer === undefined) {
+      peer = new Peer(storeId, this.#makeBackoff);
+      this.#peers.set(storeId, peer);
+    }
+    return peer;
+  }
+
+  ids(): Iterable<StoreId> {
+    return this.#peers.keys();
+  }
+
+  slots(): readonly Slot[] {
+    return [...this.#peers.values()].flatMap((peer) => peer.slots);
+  }
+
+  /** Those that are up, as of now: closing some of them does not disturb a loop over them. */
+  links(): readonly Link[] {
+    return [...this.#peers.values()].flatMap((peer) => peer.links);
+  }
+
+  /** How many peers the host holds to be up. */
+  get announced(): number {
+    let count = 0;
+    for (const peer of this.#peers.values()) if (peer.announced) count++;
+    return count;
+  }
+}
+
 /** The part of a status line that the links know. */
 export function laneStatus(
   peer: Peer | undefined,

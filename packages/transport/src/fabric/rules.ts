@@ -43,3 +43,11 @@ export function ruleOnDuplicate(selfId: StoreId, slot: Slot, hello: Hello): Ruli
   if (dial?.phase !== 'greeting') return undefined;
   return { verdict: { code: 'duplicate', message: 'the dial of this store is under way' }, probe: [] };
 }
+
+/** Whether the store that answered is the one that was dialled. */
+export function judgeStore(slot: Slot, link: Link, welcome: Hello): Verdict | undefined {
+  const { storeId } = slot.peer;
+  if (welcome.storeId === storeId) return undefined;
+  const message = `at ${link.remoteAddress} is ${welcome.storeId}, not ${storeId}: waiting to hear where it is`;
+  return { code: 'wrong-store', message };
+}
