@@ -16,7 +16,8 @@ function keyOf(context: Uint8Array): string {
 }
 
 /**
- * Reads of one replica that need a confirmation: those that arrived (`fresh`), and rounds under way. All
+ * Reads of one replica that cannot be answered yet: those that arrived (`fresh`), those that stand on the lease
+ * and wait for the state (held), and those that need a confirmation, in rounds. All
  * that wait when a round begins share it; those that come later take the next one, because a round says
  * nothing about what was committed after it began.
  */
@@ -25,6 +26,8 @@ export class ReadQueue {
   readonly #raftId: RaftId;
   readonly #nonce: number;
   readonly #rounds: Round[] = [];
+  /** Reads on the lease, and what must be applied before each. */
+  #held: { readonly index: number; readonly batches: ReadBatch[] }[] = [];
   #counter = 0;
 
   constructor(raftId: RaftId, random: Random) {
@@ -34,11 +37,31 @@ export class ReadQueue {
   }
 
   get isIdle(): boolean {
-    return this.fresh.length === 0 && this.#rounds.length === 0;
+    return this.fresh.length === 0 && this.#rounds.length === 0 && this.#held.length === 0;
   }
 
   get isAsking(): boolean {
     return this.#rounds.some((round) => round.index === undefined);
+  }
+
+  /** What is fresh may be read on the lease once the state has come to this index. */
+  holdFresh(index: number): void {
+    this.#held.push({ index, batches: this.fresh.splice(0) });
+  }
+
+  takeHeld(appliedIndex: number): ReadBatch[] {
+    const ready: ReadBatch[] = [];
+    // Commit indexes never fall, so the oldest wait for the lowest.
+    while (this.#held[0] !== undefined && this.#held[0].index <= appliedIndex) {
+      ready.push(...(this.#held.shift() as { batches: ReadBatch[] }).batches);
+    }
+    return ready;
+  }
+
+  /** The lease is gone: held reads need a confirmation like all others. */
+  freeHeld(): void {
+    for (const { batches } of this.#held) this.fresh.push(...batches);
+    this.#held = [];
   }
 
   /** Moves the given batches into a round of their own; its context is unique over replicas and restarts. */
@@ -93,7 +116,8 @@ export class ReadQueue {
   }
 
   dropExpired(now: number): void {
-    for (const list of [this.fresh, ...this.#rounds.map((round) => round.batches)]) {
+    const waiting = [...this.#rounds, ...this.#held].map(({ batches }) => batches);
+    for (const list of [this.fresh, ...waiting]) {
       for (let at = list.length - 1; at >= 0; at--) {
         if ((list[at] as ReadBatch).expired(now)) list.splice(at, 1);
       }
@@ -101,6 +125,7 @@ export class ReadQueue {
   }
 
   refuseAll(refusal: Refusal): void {
+    this.freeHeld();
     const batches = [...this.fresh, ...this.#rounds.flatMap((round) => round.batches)];
     this.fresh.length = 0;
     this.#rounds.length = 0;

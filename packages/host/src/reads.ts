@@ -12,6 +12,14 @@ interface Evaluated {
  * Linearizable reads of one turn. A leader whose first entry of the term is applied evaluates at once; after
  * the last value of the turn the clock is read anew, and only what still stands on a lease is told. The rest
  * takes a ReadIndex round, which all reads waiting in that group share.
+ *
+ * A lease is not enough: the value must also contain everything that was committed when the read came. For
+ * clients of the leader alone its applied state would do, as it acknowledges what it has applied. But:
+ *
+ * 1. The leader's disk is slow; both followers have entry 7, so it is committed. The leader applies only what
+ *    is durable at home, so it stands at 6.
+ * 2. A read at a follower asks the leader for the commit index, applies 7 and shows it.
+ * 3. A read that comes to the leader now, after that one, must not show 6.
  */
 export class LeaseReader {
   readonly #tuning: HostTuning;
@@ -34,13 +42,15 @@ export class LeaseReader {
     for (const replica of replicas) {
       if (replica.reads.isIdle) continue;
       this.#deliverConfirmed(replica);
-      if (replica.reads.fresh.length === 0) continue;
+      const { reads } = replica;
       if (replica.isServing && this.#holds(replica, this.#now())) {
-        const batches = replica.reads.fresh.splice(0);
+        if (reads.fresh.length > 0) reads.holdFresh(replica.raft.commitIndex);
+        const batches = reads.takeHeld(replica.applied.index);
         for (const batch of batches) batch.evaluate();
-        evaluated.push({ replica, term: replica.raft.term, batches });
+        if (batches.length > 0) evaluated.push({ replica, term: replica.raft.term, batches });
       } else {
-        asked = this.#ask(replica) || asked;
+        reads.freeHeld();
+        if (reads.fresh.length > 0) asked = this.#ask(replica) || asked;
       }
     }
     if (evaluated.length > 0) {
