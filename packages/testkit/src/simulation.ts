@@ -254,7 +254,7 @@ class Simulation {
       powerCuts: stores.reduce((sum, store) => sum + store.powerCuts, 0),
       faults: this.#faults,
       failure,
-      story: failure === undefined ? [] : world.events.story(STORY_EVENTS),
+      story: failure === undefined ? [] : world.events.story(STORY_EVENTS, failure.atMs),
     };
   }
 }

@@ -168,6 +168,21 @@ describe('what a correct Raft does', () => {
       },
     ],
     [
+      'a snapshot whose installation did not become durable leaves the old state',
+      (rig) => {
+        for (const each of [rig.a, rig.b]) rig.write(each, [entry(3, 1)]);
+        rig.a.appliesTo(3);
+        const start = { index: 3, term: 1, confState: { voters: [1, 2, 3], ...conf } };
+        rig.c.writes({ group, replica: { group, raftId: 3, generation: 2, start, removed: false } }, 99);
+        rig.c.reopened({
+          start: { index: 0, term: 0 },
+          hardState: { term: 1, vote: 1, commit: 0 },
+          entries: [entry(1, 1), entry(2, 1)],
+        });
+        rig.c.restartsFrom(0);
+      },
+    ],
+    [
       'a power cut takes what was not durable',
       (rig) => {
         rig.write(rig.b, [entry(3, 1)], false);

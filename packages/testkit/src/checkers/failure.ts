@@ -5,12 +5,15 @@
 export class CheckFailure extends Error {
   readonly checker: string;
   readonly story: readonly string[];
+  /** When it went wrong, if that was found only later. */
+  readonly atMs: number | undefined;
 
-  constructor(checker: string, message: string, story: readonly string[] = []) {
+  constructor(checker: string, message: string, story: readonly string[] = [], atMs?: number) {
     super(message);
     this.name = 'CheckFailure';
     this.checker = checker;
     this.story = story;
+    this.atMs = atMs;
   }
 
   /** The whole report as text. */

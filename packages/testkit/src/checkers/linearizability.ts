@@ -90,6 +90,7 @@ export function checkKey(
     'linearizability',
     `key ${key}: no order of the operations explains "${operationWords(smallest.item.operation)}"`,
     tell(smallest, history),
+    smallest.item.operation.respondedMs,
   );
 }
 

@@ -64,9 +64,7 @@ export class ReplicaWatch {
     if (write.replica !== undefined) {
       const { start } = write.replica;
       this.voters = Math.max(1, start.confState.voters.length);
-      // A snapshot: its state was made durable before the log may point at it.
       this.applied = Math.max(this.applied, start.index);
-      this.durableApplied = Math.max(this.durableApplied, start.index);
     }
     if (write.entries !== undefined && write.entries.length > 0) {
       const first = write.entries[0] as Entry;
@@ -78,7 +76,10 @@ export class ReplicaWatch {
   /** Commits up to that number are durable. */
   synced(commit: number): void {
     while (this.#unsynced[0] !== undefined && this.#unsynced[0].commit <= commit) {
-      mirror(this.durable, (this.#unsynced.shift() as Unsynced).write);
+      const { write } = this.#unsynced.shift() as Unsynced;
+      mirror(this.durable, write);
+      // A snapshot: its state was made durable before the log may point at it.
+      if (write.replica !== undefined) this.stateSynced(write.replica.start.index);
     }
   }
 

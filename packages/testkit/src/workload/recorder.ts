@@ -37,6 +37,10 @@ export class Recorder {
     return ++this.#position;
   }
 
+  get nowMs(): number {
+    return this.#nowMs();
+  }
+
   invoke(client: string, key: string, call: Call): OpenCall {
     const open = { client, key, call, invokedAt: this.mark(), invokedMs: this.#nowMs() };
     this.#open.add(open);

@@ -124,9 +124,9 @@ export class Worker {
   }
 
   #scan(prefix: string, limit: number | undefined): void {
-    const { core, random, recorder, nowMs } = this.#parts;
+    const { core, random, recorder } = this.#parts;
     const invokedAt = recorder.mark();
-    const invokedMs = nowMs();
+    const invokedMs = recorder.nowMs;
     const records: { key: string; value: string; version: number }[] = [];
     const cursor = new ScanCursor(core, prefixRange(utf8Encode(prefix)), {
       level: random.chance(0.25) ? ReadLevel.follower : ReadLevel.linearizable,
@@ -156,7 +156,7 @@ export class Worker {
           records,
           limited: limit !== undefined && records.length === limit,
           invokedMs,
-          respondedMs: nowMs(),
+          respondedMs: recorder.nowMs,
         };
         recorder.scanned(scan);
       }
