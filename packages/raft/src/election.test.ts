@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, EntryKind, MessageKind, Prng } from '@flotilla/base';
+import { EMPTY_BYTES, EntryKind, MessageKind, Prng, Writer } from '@flotilla/base';
 import { describe, expect, test } from 'vitest';
 import { encodeConfChange } from './conf-change.ts';
 import { MemoryStorage } from './memory-storage.ts';
@@ -439,6 +439,23 @@ describe('messages of other terms (paper 5.1)', () => {
     );
     expect([member.node.role, member.node.leaderId, member.node.lastIndex]).toEqual(['follower', 2, 2]);
   });
+});
+
+test('a refusal of a vote tells the commit index, which counts only where the log has that very entry', () => {
+  const told = (index: number, term: number): number => {
+    const member = lone([1, 1, 2], 2);
+    member.node.campaign();
+    const out = new Writer(16);
+    out.u53(index);
+    out.u53(term);
+    const refusal = { kind: MessageKind.voteResp, from: 2, to: 1, term: 3, reject: true };
+    expect(member.node.step(messageOf({ ...refusal, context: out.finish() }))).toBe('ok');
+    return member.node.commitIndex;
+  };
+  expect(told(2, 1)).toBe(2);
+  expect(told(3, 2)).toBe(3);
+  expect(told(3, 1)).toBe(0);
+  expect(told(4, 2)).toBe(0);
 });
 
 test('the border refuses what no correct node sends, and nothing throws', () => {

@@ -1,4 +1,4 @@
-import { assert, EMPTY_BYTES, EntryKind, type Message, MessageKind } from '@flotilla/base';
+import { assert, EMPTY_BYTES, EntryKind, type Message, MessageKind, Reader, Writer } from '@flotilla/base';
 import type { Core } from './core.ts';
 import { hex } from './describe.ts';
 import { CAMPAIGN_TRANSFER, draft, messageKindName } from './messages.ts';
@@ -125,9 +125,42 @@ export function handleVoteRequest(core: Core, message: Message): StepResult {
   } else {
     answer.term = core.term;
     answer.reject = true;
+    answer.context = encodeCommit(core);
     core.send(answer);
   }
   return 'ok';
+}
+
+/**
+ * A refusal tells how far the refusing node knows the log to be committed. Without it a change that removes
+ * nodes can stop the group for good:
+ *
+ * 1. Nodes 2 and 1 are voters, 2 leads. It removes itself (or 2 and 3 of {1, 2, 3} leave together): the change
+ *    is committed, and applied by 2, but 1 does not hear of the commit.
+ * 2. 2 crashes, with uncommitted entries behind the change. It is no voter any more and never campaigns again.
+ * 3. 1 is the only voter and has every committed entry. In the configuration that it knows it needs the vote
+ *    of 2, whose log is longer: refused, for ever.
+ *
+ * With the commit index in the refusal, 1 applies the change and elects itself. Believing it is safe: whatever
+ * is committed at (index, term) is committed in every log that has an entry of that term there.
+ */
+function encodeCommit(core: Core): Uint8Array {
+  const out = new Writer(16);
+  out.u53(core.log.committed);
+  out.u53(core.log.term(core.log.committed) ?? 0);
+  return out.take();
+}
+
+function learnCommit(core: Core, context: Uint8Array): void {
+  // A node that does not send it, or sends something else, has told nothing.
+  if (context.length !== 16) return;
+  try {
+    const from = new Reader(context);
+    const index = from.u53();
+    core.log.maybeCommit(index, from.u53());
+  } catch {
+    // Not a pair of counts.
+  }
 }
 
 /**
@@ -145,6 +178,7 @@ export function handleVoteResponse(core: Core, message: Message): StepResult {
   const { kind, from, reject } = message;
   const expected = core.role === 'pre-candidate' ? MessageKind.preVoteResp : MessageKind.voteResp;
   if (kind !== expected) return 'ok';
+  if (reject) learnCommit(core, message.context);
   const name = messageKindName(kind);
   core.logger?.log(
     'info',

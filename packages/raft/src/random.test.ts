@@ -323,7 +323,6 @@ test('safety and recovery hold on random schedules (paper, figure 3)', () => {
   }
   if (last - first < 50) return;
   // A schedule in which nothing happens proves nothing.
-  console.log(total);
   expect(total.leaders).toBeGreaterThan(300);
   expect(total.commits).toBeGreaterThan(2_000);
   expect(total.reads).toBeGreaterThan(300);

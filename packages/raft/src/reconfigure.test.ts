@@ -258,6 +258,26 @@ describe('a leader that is removed', () => {
     expect(leader.hasReady()).toBe(false);
   });
 
+  test('does not take the group with it when nobody has heard of the commit', () => {
+    const cluster = new TestCluster(2, { config: { preVote: true } });
+    const leader = cluster.elect(2);
+    // The commit of the change never reaches 1, an entry behind the change never gets to it at all.
+    cluster.drop = ({ from, entries, commit }) =>
+      from === 2 && (commit > 1 || entries.some(({ index }) => index > 2));
+    leader.proposeConfChange(change('auto', ['remove', 2]));
+    cluster.propose(2, 'behind');
+    cluster.settle();
+    expect([leader.confState.voters, cluster.node(1).confState.voters]).toEqual([[1], [1, 2]]);
+    cluster.member(2).restart();
+    cluster.heal();
+    expect(cluster.node(2).lastIndex).toBeGreaterThan(cluster.node(1).lastIndex);
+    for (let round = 0; round < 60; round++) {
+      for (const id of [1, 2]) cluster.tick(id);
+      cluster.settle();
+    }
+    expect([cluster.node(1).role, cluster.node(1).confState.voters]).toEqual(['leader', [1]]);
+  });
+
   test('steps down as it applies the change, if it is configured so', () => {
     for (const kind of ['remove', 'add-learner'] as const) {
       const cluster = new TestCluster(3, { config: { stepDownOnRemoval: true } });
