@@ -10,6 +10,10 @@ export type ColdValue =
   | { readonly [key: string]: ColdValue };
 
 export interface ColdCodec {
+  /**
+   * A member that is undefined is left out, any other undefined arrives as null. Throws `UsageError` for what
+   * `decode` would refuse, and for maps and class instances.
+   */
   encode(value: ColdValue): Uint8Array;
   /**
    * Throws `DecodeError` for anything malformed, deeper than 16, of more than 4,096 elements, with a length

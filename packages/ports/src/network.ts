@@ -6,16 +6,25 @@
 export type SocketPath = '/peer' | '/client';
 
 export interface SocketHandler {
-  /** The socket can send now. Not called again. */
+  /** The socket can send now. Called once, for an accepted socket right after `accept` has returned. */
   onOpen(): void;
-  /** One message; the bytes belong to the receiver and are not reused by the network. */
+  /**
+   * One message; the bytes belong to the receiver and are not reused by the network. None comes after this
+   * end has called `close` or `terminate`.
+   */
   onMessage(bytes: Uint8Array): void;
-  /** Called once, also when the socket never opened; nothing follows. */
+  /**
+   * Called once, also when the socket never opened or this end closed it; nothing follows. Never called from
+   * inside `dial`, `send`, `close` or `terminate`.
+   */
   onClose(reason: string): void;
 }
 
 export interface Socket {
-  /** Hands one message to the network. The bytes must not change afterwards. Ignored after a close. */
+  /**
+   * Hands one message to the network. The bytes must not change afterwards. Only after `onOpen` (whoever
+   * accepts may send inside `accept`); ignored after a close.
+   */
   send(bytes: Uint8Array): void;
   /** Closes in order; what was sent before may still arrive. */
   close(reason: string): void;

@@ -89,7 +89,9 @@ export class AddressBook {
 
   /** Someone has a line about us. If it would win over ours with other contents, ours must become newer. */
   #contest(own: AddressEntry, theirs: AddressEntry): boolean {
-    const same = theirs.address === own.address && theirs.incarnation === own.incarnation;
+    // A line that came from a config knows no incarnation.
+    const sameLife = theirs.incarnation === own.incarnation || theirs.incarnation === '';
+    const same = theirs.address === own.address && sameLife;
     if (theirs.version < own.version || (same && theirs.version === own.version)) return false;
     this.#write({ ...own, version: theirs.version + 1 });
     return true;

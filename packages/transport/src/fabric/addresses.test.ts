@@ -38,6 +38,13 @@ describe('the address book', () => {
     expect(book.merge([line('s1', 40, 'older:1')])).toEqual([]);
   });
 
+  test('the own line as a config has it is no reason to outbid it', () => {
+    const book = new AddressBook(self, 'a:1', [line('s1', 7)]);
+    expect(book.merge([line('s1', 8, 'a:1', '')])).toEqual([]);
+    expect(book.merge([line('s1', 8, 'b:1', '')])).toEqual(['s1']);
+    expect(book.own.version).toBe(9);
+  });
+
   test('lines that cannot be true change nothing', () => {
     const book = new AddressBook(self, 'a:1', []);
     const bad = [
