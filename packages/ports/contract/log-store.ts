@@ -117,6 +117,19 @@ export function logStoreContract(name: string, open: () => Promise<LogStoreHarne
       expect(harness.store.span(group)).toEqual({ first: 1, last: 4 });
     });
 
+    test('entries can be read at every moment between their commit and their durability', async () => {
+      await begin();
+      let answered = 0;
+      const check = (): void => {
+        answered++;
+        expect(all()).toEqual(entries(1, 60, 1, 2_000));
+      };
+      for (let index = 1; index <= 60; index += 3) {
+        harness.store.commit([{ group, entries: entries(index, index + 2, 1, 2_000) }], check);
+      }
+      while (answered < 20) await harness.advance();
+    });
+
     test('everything is there after the store was opened again', async () => {
       const other = { gid: 7, incarnation: 2 ** 40 };
       const confChange = { index: 4, term: 2, kind: EntryKind.confChangeV2, data: new Uint8Array() };
@@ -340,6 +353,18 @@ export function logStoreContract(name: string, open: () => Promise<LogStoreHarne
         expect(harness.store.hardState(group)).toBeUndefined();
         expect(harness.store.span(group)).toEqual({ first: 1, last: 0 });
         expect(harness.store.bytes(group)).toBe(0);
+      });
+
+      test('another raft id uses the indexes of the log before anew', async () => {
+        await begin();
+        for (let index = 1; index <= 5; index++) await commit({ group, entries: entries(index, index, 1) });
+        await commit({ group, replica: replica(group, { raftId: 5 }), entries: entries(1, 2, 7) });
+        await commit({ group, entries: entries(3, 3, 7) });
+        for (const reopened of [false, true]) {
+          if (reopened) await harness.reopen();
+          expect(harness.store.damaged()).toEqual([]);
+          expect(all()).toEqual(entries(1, 3, 7));
+        }
       });
 
       test('a tombstone stays, without a log, and its raft id never comes back', async () => {

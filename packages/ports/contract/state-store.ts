@@ -286,6 +286,16 @@ export function stateStoreContract(name: string, open: () => Promise<StateStoreH
       expect(list('', undefined)).toEqual(['l=1', 'n=1', 'z=1']);
     });
 
+    test('a released range waits for the open transaction, which may have written into it', async () => {
+      put('m1', '1');
+      await commit();
+      put('m2', '2');
+      harness.store.release(bytes('m'), bytes('n'));
+      for (let round = 0; round < 40; round++) await harness.advance();
+      await commit();
+      await until(() => list('', undefined).length === 0);
+    });
+
     test('commits go on while ranges are released', async () => {
       for (let number = 0; number < 1_200; number++) put(`m${number}`, 'x');
       await commit();
