@@ -34,8 +34,14 @@ export class Registrar {
     });
   }
 
+  /**
+   * A restart at the same place is no news, though it raised the version of the address: a config for each
+   * start of each store would only fill the history.
+   */
   #isKnown(): boolean {
-    const known = this.#config().stores.find((store) => store.storeId === this.#self.storeId);
-    return known?.incarnation === this.#self.incarnation && known.addressVersion >= this.#self.addressVersion;
+    const { storeId, incarnation, address, zone, addressVersion } = this.#self;
+    const known = this.#config().stores.find((store) => store.storeId === storeId);
+    if (known?.incarnation !== incarnation) return false;
+    return known.addressVersion >= addressVersion || (known.address === address && known.zone === zone);
   }
 }
