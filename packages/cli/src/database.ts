@@ -1,9 +1,15 @@
+import type {
+  ChangeResult,
+  ClusterConfig,
+  ClusterStatus,
+  ConfigSummary,
+  Db,
+  KeyPlace,
+} from '@flotilla/client';
 import type { ReadChoice } from './globals.ts';
 import type { RecordLike } from './text/bytes.ts';
-import type { ConfigInput, ConfigSummaryInput } from './text/config.ts';
-import type { StatusInput } from './text/status.ts';
 
-/** What the commands use of the client. */
+/** The client as the commands use it: bytes in, bytes out. Loaded only by commands that talk to a cluster. */
 
 export interface WriteConditions {
   readonly ifAbsent?: true;
@@ -14,49 +20,112 @@ export interface WriteConditions {
   readonly ttl?: number;
 }
 
-export interface ChangeResult {
-  readonly configNumber: number;
-  readonly changed: boolean;
-  readonly message: string;
-}
-
 export interface ScanChoice {
   readonly prefix: Uint8Array;
   readonly limit?: number;
   readonly reverse?: boolean;
 }
 
-export interface Database {
+export class Database {
+  readonly #db: Db;
+
+  private constructor(db: Db) {
+    this.#db = db;
+  }
+
+  static async open(endpoints: readonly string[], timeoutMs: number): Promise<Database> {
+    const { connect } = await import('@flotilla/client');
+    return new Database(await connect({ endpoints, timeoutMs, connectTimeoutMs: timeoutMs }));
+  }
+
   put(
     key: Uint8Array,
     value: Uint8Array,
     conditions?: WriteConditions,
-  ): Promise<{ readonly version: number }>;
-  get(key: Uint8Array, read?: ReadChoice): Promise<RecordLike | undefined>;
-  delete(key: Uint8Array, conditions?: WriteConditions): Promise<{ readonly version: number }>;
+  ): Promise<{ readonly version: number }> {
+    return this.#db.put(key, value, conditions);
+  }
+
   append(
     key: Uint8Array,
     value: Uint8Array,
     conditions?: WriteConditions,
-  ): Promise<{ readonly version: number }>;
-  increment(
+  ): Promise<{ readonly version: number }> {
+    return this.#db.append(key, value, conditions);
+  }
+
+  delete(key: Uint8Array, conditions?: WriteConditions): Promise<{ readonly version: number }> {
+    return this.#db.delete(key, conditions);
+  }
+
+  /** The sum as decimal text: it may be larger than a JavaScript number. */
+  async increment(
     key: Uint8Array,
     amount: bigint,
-  ): Promise<{ readonly value: bigint | number; readonly version: number }>;
-  scan(options: ScanChoice & Partial<ReadChoice>): AsyncIterable<RecordLike>;
-  shardOf(key: Uint8Array): number;
-  readonly admin: {
-    join(groups: Readonly<Record<number, readonly string[]>>): Promise<ChangeResult>;
-    leave(...gids: number[]): Promise<ChangeResult>;
-    move(shard: number, gid: number): Promise<ChangeResult>;
-    config(number?: number): Promise<ConfigInput>;
-    configs(): Promise<readonly ConfigSummaryInput[]>;
-    status(): Promise<StatusInput>;
-    transferLeader(gid: number, store: string): Promise<{ readonly leader: string }>;
-  };
-  close(): Promise<void>;
-}
+  ): Promise<{ readonly sum: string; readonly version: number }> {
+    const { text, version } = await this.#db.increment(key, amount);
+    return { sum: text, version };
+  }
 
-export async function openDatabase(_endpoints: readonly string[], _timeoutMs: number): Promise<Database> {
-  throw new Error('the client is not there yet');
+  async get(key: Uint8Array, read?: ReadChoice): Promise<RecordLike | undefined> {
+    const found = await this.#db.get(key, read);
+    if (found === undefined) return undefined;
+    const { keyBytes, value, version, createVersion } = found;
+    return { key: keyBytes, value, version, createVersion };
+  }
+
+  async *scan(choice: ScanChoice, read?: ReadChoice): AsyncGenerator<RecordLike> {
+    for await (const { keyBytes, value, version, createVersion } of this.#db.scan({ ...choice, ...read })) {
+      yield { key: keyBytes, value, version, createVersion };
+    }
+  }
+
+  /** Deletes all keys with that prefix: one write to every shard, also where there is nothing to delete. */
+  async deletePrefix(prefix: Uint8Array): Promise<number> {
+    const { deleted } = await this.#db.deleteRange({ prefix });
+    return deleted;
+  }
+
+  join(groups: Readonly<Record<number, readonly string[]>>): Promise<ChangeResult> {
+    return this.#db.admin.join(groups);
+  }
+
+  leave(gids: readonly number[]): Promise<ChangeResult> {
+    return this.#db.admin.leave(gids);
+  }
+
+  move(shard: number, gid: number): Promise<ChangeResult> {
+    return this.#db.admin.move(shard, gid);
+  }
+
+  transferLeader(gid: number, store: string): Promise<{ readonly leader: string }> {
+    return this.#db.admin.transferLeader(gid, store);
+  }
+
+  config(number?: number): Promise<ClusterConfig> {
+    return this.#db.admin.config(number);
+  }
+
+  /** What made each config, oldest first. */
+  async *configs(): AsyncGenerator<ConfigSummary> {
+    for (let from = 0; ; ) {
+      const { configs, more } = await this.#db.admin.configs(from);
+      yield* configs;
+      const last = configs.at(-1);
+      if (!more || last === undefined) return;
+      from = last.number + 1;
+    }
+  }
+
+  status(): Promise<ClusterStatus> {
+    return this.#db.admin.status();
+  }
+
+  where(key: Uint8Array): Promise<KeyPlace> {
+    return this.#db.admin.where(key);
+  }
+
+  close(): Promise<void> {
+    return this.#db.close();
+  }
 }

@@ -6,7 +6,7 @@ import { devCommand } from './commands/dev.ts';
 import { simCommand } from './commands/sim.ts';
 import { storeCommand } from './commands/store.ts';
 import { transferCommands } from './commands/transfer.ts';
-import { type Database, openDatabase } from './database.ts';
+import { Database } from './database.ts';
 import { CommandFailure, ExitCode, type Failure, failureOf, failureText, QuietExit } from './failure.ts';
 import { addGlobals, type Globals, readGlobals } from './globals.ts';
 import { Output } from './output.ts';
@@ -124,7 +124,7 @@ async function runSpec(spec: CommandSpec, base: Omit<Context, 'database'>, comma
   const context: Context = {
     ...base,
     async database(timeoutMs = base.globals.timeoutMs) {
-      const database = await openDatabase(base.globals.endpoints, timeoutMs);
+      const database = await Database.open(base.globals.endpoints, timeoutMs);
       open.push(database);
       return database;
     },

@@ -23,7 +23,8 @@ export interface ProcessHooks {
 export async function runStoreProcess(config: StoreConfig, hooks: ProcessHooks): Promise<number> {
   const log = new PinoSink({ level: config.logLevel, storeId: config.id });
   guardProcess(log);
-  const asked = askedToEnd(hooks.parent);
+  const asked = askedToEnd();
+  const parentGone = endOf(hooks.parent);
   const store = await startStore(config, { log, onFatal: (reason, code) => die(log, reason, code) });
   const { address } = store;
   const fields = { id: config.id, address, pid: process.pid };
@@ -31,7 +32,8 @@ export async function runStoreProcess(config: StoreConfig, hooks: ProcessHooks):
   const watch = watchReadiness(store, (text) =>
     hooks.announce('ready', fields, `store ${config.id} is ${text}`),
   );
-  const reason = await asked;
+  void parentGone.then(() => store.stopNow());
+  const reason = await Promise.race([asked, parentGone]);
   clearInterval(watch);
   log.log('info', 'stop-asked', { reason });
   await store.stop();
@@ -55,7 +57,7 @@ function watchReadiness(store: RunningStore, firstReady: (text: string) => void)
 }
 
 /** Resolves at the first request to end; an impatient second one ends the process at once. */
-function askedToEnd(parent: NodeJS.ReadStream | undefined): Promise<string> {
+function askedToEnd(): Promise<string> {
   return new Promise((resolve) => {
     let firstMs: number | undefined;
     const onSignal = (signal: string): void => {
@@ -68,8 +70,14 @@ function askedToEnd(parent: NodeJS.ReadStream | undefined): Promise<string> {
       }
     };
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal);
+  });
+}
+
+/** Resolves when the parent is gone; never, where there is none that matters. */
+function endOf(parent: NodeJS.ReadStream | undefined): Promise<string> {
+  return new Promise((resolve) => {
     if (parent === undefined) return;
-    for (const event of ['end', 'close', 'error']) parent.on(event, () => onSignal('the parent ended'));
+    for (const event of ['end', 'close', 'error']) parent.on(event, () => resolve('the parent ended'));
     parent.resume();
   });
 }

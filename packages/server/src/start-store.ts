@@ -37,6 +37,8 @@ export interface RunningStore {
   readonly log: LogSink;
   /** Hands over leaders, finishes requests, closes the data directory. */
   stop(): Promise<void>;
+  /** The same at once: nobody is there any more who could take over. Also shortens a stop that has begun. */
+  stopNow(): Promise<void>;
 }
 
 /** Rejects with one clear error if the store cannot start; then nothing of it is left open. */
@@ -150,8 +152,9 @@ async function compose(
     data: directory.path,
   });
 
+  const hurry = Promise.withResolvers<void>();
   const stop = async (): Promise<void> => {
-    await drained(node, timers, config.drainTimeout);
+    await Promise.race([drained(node, timers, config.drainTimeout), hurry.promise]);
     node.stop();
     fabric.stop();
     await new Promise<void>((resolve) => listener.close(resolve));
@@ -161,13 +164,18 @@ async function compose(
     log.log('info', 'store-stopped', {});
   };
   let stopping: Promise<void> | undefined;
+  const stopOnce = (): Promise<void> => {
+    stopping ??= stop();
+    return stopping;
+  };
   return {
     node,
     address,
     log,
-    stop: () => {
-      stopping ??= stop();
-      return stopping;
+    stop: stopOnce,
+    stopNow: () => {
+      hurry.resolve();
+      return stopOnce();
     },
   };
 }

@@ -1,5 +1,5 @@
+import type { ChangeResult } from '@flotilla/client';
 import type { Command } from 'commander';
-import type { ChangeResult, Database } from '../database.ts';
 import { CommandFailure, ExitCode, QuietExit } from '../failure.ts';
 import type { CommandSpec, Context } from '../program.ts';
 import { bytesOfHex, bytesOfText, jsonField, shown } from '../text/bytes.ts';
@@ -66,7 +66,7 @@ const join: CommandSpec = {
       context.output.note(`warning: ${why}.`);
     }
     const database = await context.database();
-    await tellChange(context, await database.admin.join({ [gid]: stores }));
+    await tellChange(context, await database.join({ [gid]: stores }));
   },
 };
 
@@ -77,7 +77,7 @@ const leave: CommandSpec = {
   async run(context, args) {
     const gids = args.map((text) => gidOf(text));
     const database = await context.database();
-    await tellChange(context, await database.admin.leave(...gids));
+    await tellChange(context, await database.leave(gids));
   },
 };
 
@@ -89,7 +89,7 @@ const move: CommandSpec = {
     const shard = numberOf(args[0] as string, 'a shard');
     const gid = gidOf(args[1] as string);
     const database = await context.database();
-    await tellChange(context, await database.admin.move(shard, gid));
+    await tellChange(context, await database.move(shard, gid));
   },
 };
 
@@ -108,12 +108,12 @@ const config: CommandSpec = {
     const number = args[0] === undefined ? undefined : numberOf(args[0], 'the number of a config');
     const database = await context.database();
     if (options.all === true) {
-      for (const summary of await database.admin.configs()) {
+      for await (const summary of database.configs()) {
         await (output.json ? output.value(summary) : output.line(summaryLine(summary)));
       }
       return;
     }
-    const found = await database.admin.config(number);
+    const found = await database.config(number);
     if (output.json) await output.value(configJson(found));
     else for (const line of configLines(found)) await output.line(line);
   },
@@ -127,18 +127,13 @@ const status: CommandSpec = {
   async run(context) {
     const { output } = context;
     const database = await context.database();
-    const found = await database.admin.status();
+    const found = await database.status();
     const { health, headline, exitCode } = judge(found);
     if (output.json) await output.value({ health, headline, ...found });
     else for (const line of statusLines(found)) await output.line(line);
     if (exitCode !== ExitCode.done) throw new QuietExit(exitCode);
   },
 };
-
-async function leaderOf(database: Database, gid: number): Promise<string> {
-  const { groups } = await database.admin.status();
-  return groups.find((group) => group.gid === gid)?.leader ?? '';
-}
 
 const where: CommandSpec = {
   usage: 'where <key>',
@@ -153,34 +148,18 @@ const where: CommandSpec = {
     const hex = options.hex === true;
     const key = hex ? bytesOfHex(text, 'the key') : bytesOfText(text, 'the key');
     const database = await context.database();
-    const newest = await database.admin.config();
-    const shard = database.shardOf(key);
-    const record = newest.shards[shard];
-    if (record === undefined)
-      throw new CommandFailure(`config ${newest.number} has no shard ${shard}`, ExitCode.unavailable);
-    const group = newest.groups.find((each) => each.gid === record.owner);
-    const leader = group === undefined ? '' : await leaderOf(database, group.gid);
-    const replicas = (group?.replicas ?? []).map(({ storeId }) => ({
-      store: storeId,
-      address: newest.stores.find((store) => store.storeId === storeId)?.address ?? '',
-    }));
+    const { shard, gid, epoch, leader, replicas, configNumber } = await database.where(key);
     if (output.json) {
-      const place = {
-        shard,
-        group: record.owner,
-        epoch: record.epoch,
-        leader,
-        replicas,
-        config: newest.number,
-      };
+      const places = replicas.map(({ storeId, address }) => ({ store: storeId, address }));
+      const place = { shard, group: gid, epoch, leader, replicas: places, config: configNumber };
       await output.value({ ...jsonField('key', key, hex), ...place });
-    } else if (group === undefined) {
+    } else if (gid === 0) {
       await output.line(`${shown(key, hex)} -> shard ${shard}, which no group owns yet`);
     } else {
-      const places = replicas.map(({ store, address }) => `${store} ${address}`).join(', ');
+      const places = replicas.map(({ storeId, address }) => `${storeId} ${address}`).join(', ');
       const led = leader === '' ? 'no leader now' : `leader ${leader}`;
       await output.line(
-        `${shown(key, hex)} -> shard ${shard}, group ${record.owner}, epoch ${record.epoch}, ${led}, replicas ${places}`,
+        `${shown(key, hex)} -> shard ${shard}, group ${gid}, epoch ${epoch}, ${led}, replicas ${places}`,
       );
     }
     if (leader === '') throw new QuietExit(ExitCode.unavailable);
@@ -196,7 +175,7 @@ const transferLeader: CommandSpec = {
     const gid = gidOf(args[0] as string, 0);
     const [store = ''] = storesOf(args[1] as string);
     const database = await context.database();
-    const { leader } = await database.admin.transferLeader(gid, store);
+    const { leader } = await database.transferLeader(gid, store);
     await (output.json ? output.value({ gid, leader }) : output.line(`group ${gid} is led by ${leader}`));
   },
 };

@@ -168,10 +168,10 @@ const incr: CommandSpec = {
     const key = keyOf(args, options);
     const amount = int64(args[1] ?? '1');
     const database = await context.database();
-    const { value, version } = await database.increment(key, amount);
-    if (!output.json) return output.line(String(value));
+    const { sum, version } = await database.increment(key, amount);
+    if (!output.json) return output.line(sum);
     // As text: a JSON number above 2^53 is another number to most readers.
-    await output.value({ ...jsonField('key', key, options.hex === true), value: String(value), version });
+    await output.value({ ...jsonField('key', key, options.hex === true), value: sum, version });
   },
 };
 
@@ -210,9 +210,8 @@ const scan: CommandSpec = {
       prefix,
       ...(limit === undefined ? {} : { limit }),
       ...(options.reverse === true ? { reverse: true } : {}),
-      ...globals.read,
     };
-    for await (const record of database.scan(wanted)) {
+    for await (const record of database.scan(wanted, globals.read)) {
       if (output.closed) break;
       if (options.keys === true) {
         const { key } = record;

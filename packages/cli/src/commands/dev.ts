@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { openDatabase } from '../database.ts';
+import { Database } from '../database.ts';
 import { checkData, type DevOptions, forgottenStores, planDev } from '../dev/plan.ts';
 import { checkPortsFree } from '../dev/ports.ts';
 import { Supervisor } from '../dev/supervisor.ts';
@@ -77,7 +77,7 @@ export const devCommand: CommandSpec = {
       restart: options.restart === true,
       temporaryDirectory: ephemeral ? place : undefined,
       output,
-      open: () => openDatabase(plan.endpoints, globals.timeoutMs),
+      open: () => Database.open(plan.endpoints, globals.timeoutMs),
     });
     await supervisor.run();
   },

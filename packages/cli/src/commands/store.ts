@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import type { StoreConfig } from '@flotilla/server/config';
 import { Option } from 'commander';
 import { CommandFailure, QuietExit } from '../failure.ts';
@@ -51,6 +52,8 @@ export const storeCommand: CommandSpec = {
   async run({ io, output }, _args, options) {
     const config = await readConfig(options, io.environment);
     const { runStoreProcess } = await import('@flotilla/server');
+    // Now, because a store seldom ends in a way that would let it do so then.
+    flushCompileCache();
     const exitCode = await runStoreProcess(config, {
       announce: (event, fields, text) => {
         void (output.json ? output.value({ event, ...fields }) : output.line(text)).then(() =>

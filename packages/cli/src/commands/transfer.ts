@@ -70,7 +70,7 @@ const dump: CommandSpec = {
     const text = args[0] ?? '';
     const prefix = options.hex === true ? bytesOfHex(text, 'the prefix') : bytesOfText(text, 'the prefix');
     const database = await context.database(globals.timeoutGiven ? globals.timeoutMs : LOAD_TIMEOUT_MS);
-    for await (const { key, value } of database.scan({ prefix, ...globals.read })) {
+    for await (const { key, value } of database.scan({ prefix }, globals.read)) {
       if (output.closed) break;
       await output.value({ ...jsonField('key', key), ...jsonField('value', value) });
     }

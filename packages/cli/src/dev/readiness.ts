@@ -1,12 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import type { Database } from '../database.ts';
-import { failureOf } from '../failure.ts';
+import { CommandFailure, failureOf } from '../failure.ts';
 import { judge } from '../text/status.ts';
 import type { DevPlan } from './plan.ts';
 
 /**
  * Makes a cluster usable and finds out that it is. Ready means that a write to every group would succeed now,
- * and the only proof of that is a write: for each shard one put whose condition cannot hold. It goes through
- * leader, log, majority and state machine like any other write, and changes nothing.
+ * and the only proof of that is a write. The deletion of a prefix that no key has is one write to every shard:
+ * it goes through leader, log, majority and state machine like any other, and changes nothing.
  */
 
 const PAUSE_MS = 50;
@@ -54,7 +55,8 @@ class Waiter {
   }
 }
 
-class NotYet extends Error {}
+/** Not wrong, just not there yet. */
+class NotYet extends CommandFailure {}
 
 /** Resolves when every group takes writes; undefined if that is not wanted any more. */
 export async function makeReady(
@@ -70,7 +72,7 @@ export async function makeReady(
     await waiter.until(() => probeShards(database));
     const deadline = performance.now() + HEALTH_MS;
     return await waiter.until(async () => {
-      const { headline, health } = judge(await database.admin.status());
+      const { headline, health } = judge(await database.status());
       if (health !== 'healthy' && performance.now() < deadline) throw new NotYet(headline);
       return { headline, health };
     });
@@ -81,7 +83,7 @@ export async function makeReady(
 
 /** All groups in one change: each then gets its part of the shards, instead of the first one all. */
 async function joinMissing(database: Database, plan: DevPlan): Promise<void> {
-  const { groups, stores } = await database.admin.config();
+  const { groups, stores } = await database.config();
   const known = new Set(stores.map(({ storeId }) => storeId));
   const missing = Object.entries(plan.groups).filter(
     ([gid]) => !groups.some((group) => group.gid === Number(gid)),
@@ -91,35 +93,13 @@ async function joinMissing(database: Database, plan: DevPlan): Promise<void> {
     const absent = ids.filter((id) => !known.has(id));
     if (absent.length > 0) throw new NotYet(`${absent.join(', ')} did not register yet`);
   }
-  await database.admin.join(Object.fromEntries(missing));
+  await database.join(Object.fromEntries(missing));
 }
 
 async function probeShards(database: Database): Promise<void> {
-  const { shards } = await database.admin.config();
-  const served = shards.flatMap(({ owner }, shard) => (owner === 0 ? [] : [shard]));
-  if (served.length < shards.length) {
-    throw new NotYet(`${shards.length - served.length} of ${shards.length} shards have no group yet`);
-  }
-  await Promise.all(probeKeys(database, shards.length).map((key) => probe(database, key)));
-}
-
-/** One key for each shard, found by trying. */
-function probeKeys(database: Database, shardCount: number): Uint8Array[] {
-  const keys = new Map<number, Uint8Array>();
-  const encoder = new TextEncoder();
-  for (let at = 0; keys.size < shardCount; at++) {
-    const key = encoder.encode(`\0flotilla/probe/${at}`);
-    const shard = database.shardOf(key);
-    if (!keys.has(shard)) keys.set(shard, key);
-  }
-  return [...keys.values()];
-}
-
-async function probe(database: Database, key: Uint8Array): Promise<void> {
-  try {
-    await database.put(key, new Uint8Array(0), { ifVersion: Number.MAX_SAFE_INTEGER });
-  } catch (error) {
-    if ((error as { readonly code?: unknown }).code === 'FLOTILLA_CONFLICT') return;
-    throw error;
-  }
+  const { shards } = await database.config();
+  const unowned = shards.filter(({ owner }) => owner === 0).length;
+  if (unowned > 0) throw new NotYet(`${unowned} of ${shards.length} shards have no group yet`);
+  // No key begins with so many random bytes.
+  await database.deletePrefix(randomBytes(32));
 }

@@ -41,7 +41,7 @@ export class StoreProcess {
     const bytes = statSync(this.logFile, { throwIfNoEntry: false })?.size ?? 0;
     const log = openSync(this.logFile, bytes > LOG_BYTES_MAX ? 'w' : 'a');
     this.#logStart = bytes > LOG_BYTES_MAX ? 0 : bytes;
-    // `--exit-with-parent`: the store watches its standard input, a pipe that the kernel closes when this
+    // `--exit-with-parent`: the store ends when its standard input does, a pipe that the kernel closes when this
     // process ends, however it ends. So no store outlives a supervisor that was killed.
     const { file, args } = ownInvocation([...plan.args, '--json', '--exit-with-parent']);
     this.#child = spawn(file, args, { stdio: ['pipe', 'pipe', log] });
@@ -71,8 +71,13 @@ export class StoreProcess {
     return !this.#exited;
   }
 
-  kill(signal: 'SIGTERM' | 'SIGKILL'): void {
-    if (!this.#exited) this.#child.kill(signal);
+  /** Asks it to end together with all others: there is nobody left to hand leaders over to. */
+  stop(): void {
+    this.#child.stdin?.end();
+  }
+
+  kill(): void {
+    if (!this.#exited) this.#child.kill('SIGKILL');
   }
 
   /** Why it ended, in its own words if it had any. */

@@ -149,7 +149,7 @@ export class Supervisor {
   #stop(): void {
     const running = this.#seats.filter((seat) => seat.process.running);
     if (this.#stopping) {
-      for (const seat of running) seat.process.kill('SIGKILL');
+      for (const seat of running) seat.process.kill();
       return;
     }
     this.#stopping = true;
@@ -157,9 +157,9 @@ export class Supervisor {
       this.#allGone();
       return;
     }
-    for (const seat of running) seat.process.kill('SIGTERM');
+    for (const seat of running) seat.process.stop();
     const grace = setTimeout(() => {
-      for (const seat of this.#seats) seat.process.kill('SIGKILL');
+      for (const seat of this.#seats) seat.process.kill();
     }, GRACE_MS);
     grace.unref();
   }
