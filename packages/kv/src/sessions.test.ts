@@ -258,30 +258,34 @@ describe('the life of a session', () => {
     expect(text(rig)).toBe('1');
   });
 
-  test('only whoever executes first gets a row, up to 65,536 of them', () => {
+  test('a shard takes 65,536 rows and not one more', () => {
     const rig = Rig.serving();
     const rows = sessionLimits.rowsPerShard;
-    for (let tag = 0; tag < rows; tag++) {
-      rig.batch([command({ op: Op.delete, key: bytes('none') })], { session: sessionOf(rig.now, tag) });
-    }
-    expect(shardOf(rig)).toMatchObject({ rowCount: rows, revision: rows });
-    const late = sessionOf(rig.now + 1, 0);
-    const full = only(rig.batch([append('1')], { session: late }));
+    const known = sessionOf(rig.now, 1);
+    rig.batch([append('1')], { session: known });
+    rig.rewriteShard(0, (shard) => {
+      shard.rowCount = rows - 1;
+    });
+    const last = only(rig.batch([append('2')], { session: sessionOf(rig.now, 2) }));
+    expect(last).toMatchObject({ status: Status.ok });
+    expect(shardOf(rig)).toMatchObject({ rowCount: rows });
+
+    const late = sessionOf(rig.now + 1, 3);
+    const full = only(rig.batch([append('3')], { session: late }));
     expect(full).toMatchObject({ status: Status.tooManySessions });
     expect('retryAfterMs' in full && full.retryAfterMs).toBeGreaterThan(0);
     // Those that have a row go on, repeats too; the refusal changed nothing.
-    const known = sessionOf(rig.now, 17);
-    const repeat = rig.batch([command({ op: Op.delete, key: bytes('none') })], { session: known });
-    expect(only(repeat)).toMatchObject({ status: Status.ok });
-    expect(only(rig.batch([append('2')], { session: known, floor: 1 }))).toMatchObject({ version: rows + 1 });
-    expect(shardOf(rig)).toMatchObject({ rowCount: rows, revision: rows + 1 });
+    expect(only(rig.batch([append('1')], { session: known }))).toMatchObject({ version: 1 });
+    expect(only(rig.batch([append('4')], { session: known, floor: 1 }))).toMatchObject({ version: 3 });
+    expect(text(rig)).toBe('124');
     rig.restart();
-    expect(only(rig.batch([append('1')], { session: late }))).toEqual(full);
+    expect(only(rig.batch([append('3')], { session: late }))).toEqual(full);
     // Room comes with time.
     rig.now += life;
     rig.time([{ shard: 0, items: 1 }]);
-    const next = only(rig.batch([append('1')], { session: sessionOf(rig.now, 1) }));
-    expect(next).toMatchObject({ status: Status.ok });
+    expect(only(rig.batch([append('5')], { session: late }))).toMatchObject({ status: Status.ok });
+    const next = only(rig.batch([append('6')], { session: sessionOf(rig.now, 4) }));
+    expect(next).toMatchObject({ status: Status.tooManySessions });
   });
 });
 

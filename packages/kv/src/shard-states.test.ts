@@ -11,16 +11,7 @@ import { bytes, command, PREFIX, Rig, sessionOf } from './testing/rig.ts';
 function rigWith(change: (shard: Shard) => void): Rig {
   const rig = Rig.serving();
   rig.put('k', 'v');
-  rig.group.flush();
-  const shard = new Shard(0, new KeySpace(PREFIX));
-  const stored = rig.store.get(shard.key);
-  if (stored === undefined) throw new Error('shard 0 is not stored');
-  shard.read(stored);
-  change(shard);
-  const out = new Writer(256);
-  shard.write(out);
-  rig.store.put(shard.key, out.finish());
-  rig.group = rig.open();
+  rig.rewriteShard(0, change);
   return rig;
 }
 

@@ -15,7 +15,9 @@ import {
   writeCommand,
 } from '@flotilla/wire';
 import { DataGroup, moveEntry, timeEntry } from '../data-group.ts';
+import { KeySpace } from '../keys.ts';
 import { prepareBatch } from '../prepare.ts';
+import { Shard } from '../shard.ts';
 import { MemoryStore } from './memory-store.ts';
 
 /** One data group without consensus: entries are applied as they come. For tests of this package. */
@@ -115,6 +117,18 @@ export class Rig {
   /** What a restart does: everything that was flushed, nothing else. */
   restart(): void {
     this.group.flush();
+    this.group = this.open();
+  }
+
+  /** Restarts with a shard record that was changed on the disk: states that are hard to come by otherwise. */
+  rewriteShard(number: number, change: (shard: Shard) => void): void {
+    this.group.flush();
+    const shard = new Shard(number, new KeySpace(this.#prefix));
+    shard.read(must(this.store.get(shard.key), 'a stored shard'));
+    change(shard);
+    const out = new Writer(256);
+    shard.write(out);
+    this.store.put(shard.key, out.finish());
     this.group = this.open();
   }
 
