@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { type SimulationResult, simulate } from './simulation.ts';
+import { report, summary } from './report.ts';
+import { simulate } from './simulation.ts';
 import { timeWords } from './world/event-log.ts';
 import { type FaultKind, faultKinds } from './world/faults.ts';
 
@@ -55,21 +56,6 @@ function faultsOf(text: string | undefined): readonly FaultKind[] | undefined {
   process.exit(1);
 }
 
-function line(result: SimulationResult, realMs: number): string {
-  const { seed, operations, unknown, elections, crashes, powerCuts, faults, virtualMs, hash } = result;
-  const speed = Math.round(virtualMs / realMs);
-  return [
-    `seed ${String(seed).padEnd(10)}`,
-    `${operations} operations (${unknown} unknown)`,
-    `${faults} faults`,
-    `${elections} elections`,
-    `${crashes} crashes`,
-    `${powerCuts} power cuts`,
-    `${(virtualMs / 1000).toFixed(1)} s in ${(realMs / 1000).toFixed(2)} s (${speed} x)`,
-    hash,
-  ].join('  ');
-}
-
 function main(): void {
   const values = parse();
   if (values.help === true) {
@@ -98,7 +84,7 @@ function main(): void {
     const begunMs = performance.now();
     const result = simulate(options);
     const realMs = performance.now() - begunMs;
-    console.log(line(result, realMs));
+    console.log(summary(result, realMs));
     const again = values.twice === true ? simulate(options).hash : result.hash;
     if (result.failure === undefined && again === result.hash) {
       sum.operations += result.operations;
@@ -109,10 +95,8 @@ function main(): void {
       sum.realMs += realMs;
       continue;
     }
-    console.log(`\nFAILED: seed ${seed}`);
-    console.log(result.failure?.report() ?? `the second run of this seed has the hash ${again}`);
-    console.log(`\nlast events:\n${result.story.map((event) => `  ${event}`).join('\n')}`);
-    console.log(`\nreplay: ${replayCommand({ seed, seconds, stores, groups, faults })}`);
+    const mismatch = `the second run of seed ${seed} has the hash ${again}`;
+    console.log(`\n${result.failure === undefined ? mismatch : report(options, result)}`);
     process.exit(1);
   }
   if (seeds > 1) {
@@ -122,18 +106,6 @@ function main(): void {
         `(${Math.round(sum.virtualMs / sum.realMs)} x)`,
     );
   }
-}
-
-function replayCommand(options: {
-  readonly seed: number;
-  readonly seconds: number;
-  readonly stores: number;
-  readonly groups: number;
-  readonly faults: readonly FaultKind[] | undefined;
-}): string {
-  const { seed, seconds, stores, groups, faults } = options;
-  const only = faults === undefined ? '' : ` --faults ${faults.join(',')}`;
-  return `npm run sim -- --seed ${seed} --seconds ${seconds} --stores ${stores} --groups ${groups}${only}`;
 }
 
 main();

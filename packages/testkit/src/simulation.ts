@@ -10,7 +10,7 @@ import { SimRead } from './workload/calls.ts';
 import { allKeys, type KeySpace, keySpace } from './workload/keys.ts';
 import { Recorder } from './workload/recorder.ts';
 import { Worker } from './workload/worker.ts';
-import { EventKind } from './world/event-log.ts';
+import { EventKind, timeWords } from './world/event-log.ts';
 import { actionWords, type FaultAction, type FaultKind, makeSchedule } from './world/faults.ts';
 import type { SimClient } from './world/sim-client.ts';
 
@@ -59,7 +59,21 @@ export function simulate(options: SimulationOptions): SimulationResult {
   } catch (error) {
     failure = asFailure(error);
   }
-  return run.result(failure);
+  const result = run.result(failure);
+  if (failure?.atMs === undefined || options.trace !== undefined) return result;
+  return { ...result, story: storyUntil(options, failure.atMs) };
+}
+
+/** What was found after the run happened long before its last events: the same run again tells them. */
+function storyUntil(options: SimulationOptions, untilMs: number): string[] {
+  const story: string[] = [];
+  const trace = (ms: number, words: string): void => {
+    if (ms > untilMs) return;
+    story.push(`${timeWords(ms)} ${words}`);
+    if (story.length > STORY_EVENTS) story.shift();
+  };
+  simulate({ ...options, trace });
+  return story;
 }
 
 function asFailure(error: unknown): CheckFailure {
@@ -254,7 +268,7 @@ class Simulation {
       powerCuts: stores.reduce((sum, store) => sum + store.powerCuts, 0),
       faults: this.#faults,
       failure,
-      story: failure === undefined ? [] : world.events.story(STORY_EVENTS, failure.atMs),
+      story: failure === undefined ? [] : world.events.story(STORY_EVENTS),
     };
   }
 }

@@ -100,11 +100,12 @@ function search(operations: readonly Operation[], options: LinearizabilityOption
   const answers = items
     .filter((item) => item.until !== Number.POSITIVE_INFINITY)
     .sort((left, right) => left.until - right.until);
-  const open: (Item | undefined)[] = new Array<Item | undefined>(SLOTS_MAX).fill(undefined);
+  const open: Item[] = [];
+  let used = 0;
   let situations: Situations = new Map([[stateKey(BLANK), { state: BLANK, placed: 0 }]]);
   let outstanding = 0;
   let windowFrom = 0;
-  let windowStates: readonly RegisterState[] = [BLANK];
+  let window = situations;
   let nextCall = 0;
   for (const answer of answers) {
     for (; nextCall < calls.length; nextCall++) {
@@ -112,18 +113,12 @@ function search(operations: readonly Operation[], options: LinearizabilityOption
       if (item.operation.invokedAt > answer.until) break;
       if (outstanding === 0) {
         windowFrom = item.operation.invokedAt;
-        windowStates = statesOf(situations);
+        window = situations;
       }
-      item.slot = open.indexOf(undefined);
-      const trouble = {
-        kind: 'too large',
-        item,
-        states: statesOf(situations),
-        windowFrom,
-        windowStates,
-      } as const;
-      if (item.slot < 0) return trouble;
-      open[item.slot] = item;
+      if (open.length === SLOTS_MAX) return trouble('too large', item, situations, windowFrom, window);
+      item.slot = 31 - Math.clz32(~used & -~used);
+      used |= bit(item.slot);
+      open.push(item);
       if (item.until !== Number.POSITIVE_INFINITY) outstanding++;
       situations = enter(situations, open, item);
     }
@@ -131,13 +126,24 @@ function search(operations: readonly Operation[], options: LinearizabilityOption
     const after = explain(situations, open, answer, options.situationsMax ?? SITUATIONS_MAX);
     if (after === undefined || after.size === 0) {
       const kind = after === undefined ? 'too large' : 'contradiction';
-      return { kind, item: answer, states: statesOf(before), windowFrom, windowStates };
+      return trouble(kind, answer, before, windowFrom, window);
     }
-    open[answer.slot] = undefined;
+    open.splice(open.indexOf(answer), 1);
+    used &= ~bit(answer.slot);
     outstanding--;
     situations = prune(after, open);
   }
   return undefined;
+}
+
+function trouble(
+  kind: Trouble['kind'],
+  item: Item,
+  before: Situations,
+  windowFrom: number,
+  window: Situations,
+): Trouble {
+  return { kind, item, states: statesOf(before), windowFrom, windowStates: statesOf(window) };
 }
 
 /** Leaves out what surely never happened or need not have, and finds how long each operation may take. */
@@ -153,17 +159,18 @@ function prepare(operations: readonly Operation[], options: LinearizabilityOptio
   }));
   if (!options.uniqueValues) return items;
   const unseen = (item: Item): boolean => item.until === Number.POSITIVE_INFINITY;
+  const open = items.filter(unseen);
+  if (open.length === 0) return items;
   const happened = items.filter((item) => !unseen(item));
   // Grows while it is walked: an unknown write that was seen may itself show that another one happened.
   for (const witness of happened) {
-    for (const item of items) {
+    for (const item of open) {
       if (!unseen(item) || !sees(witness.operation, item.operation.call)) continue;
       item.until = witness.until;
       happened.push(item);
     }
   }
-  for (const item of items) {
-    if (!isUnknown(item.operation)) continue;
+  for (const item of open) {
     for (const witness of happened) {
       if (sees(witness.operation, item.operation.call)) item.until = Math.min(item.until, witness.until);
     }
@@ -215,16 +222,16 @@ function isReadHere(state: RegisterState, item: Item): boolean {
   return step(state, call, outcome) === state;
 }
 
-function settle(situation: Situation, open: readonly (Item | undefined)[]): Situation {
+function settle(situation: Situation, open: readonly Item[]): Situation {
   let { placed } = situation;
   for (const item of open) {
-    if (item === undefined || (placed & bit(item.slot)) !== 0) continue;
+    if ((placed & bit(item.slot)) !== 0) continue;
     if (isReadHere(situation.state, item)) placed |= bit(item.slot);
   }
   return placed === situation.placed ? situation : { state: situation.state, placed };
 }
 
-function enter(situations: Situations, open: readonly (Item | undefined)[], item: Item): Situations {
+function enter(situations: Situations, open: readonly Item[], item: Item): Situations {
   const { call, outcome } = item.operation;
   if (call.kind !== 'get' && outcome.kind !== 'conflict') return situations;
   const next: Situations = new Map();
@@ -238,7 +245,7 @@ function enter(situations: Situations, open: readonly (Item | undefined)[], item
 /** All situations in which the answer is explained; undefined when there are too many to try. */
 function explain(
   situations: Situations,
-  open: readonly (Item | undefined)[],
+  open: readonly Item[],
   answer: Item,
   situationsMax: number,
 ): Situations | undefined {
@@ -253,7 +260,7 @@ function explain(
       continue;
     }
     for (const item of open) {
-      if (item === undefined || (situation.placed & bit(item.slot)) !== 0) continue;
+      if ((situation.placed & bit(item.slot)) !== 0) continue;
       if (isTwinAhead(item, open, situation.placed)) continue;
       const state = step(situation.state, item.operation.call, item.operation.outcome);
       if (state === undefined) continue;
@@ -269,10 +276,10 @@ function explain(
 }
 
 /** Of equal writes of unknown outcome the lowest slot goes first: which of them it was makes no difference. */
-function isTwinAhead(item: Item, open: readonly (Item | undefined)[], placed: number): boolean {
+function isTwinAhead(item: Item, open: readonly Item[], placed: number): boolean {
   if (item.until !== Number.POSITIVE_INFINITY) return false;
   for (const other of open) {
-    if (other === undefined || other.slot >= item.slot) continue;
+    if (other.slot >= item.slot) continue;
     if (other.until !== Number.POSITIVE_INFINITY || (placed & bit(other.slot)) !== 0) continue;
     if (sameCall(other, item)) return true;
   }
@@ -289,10 +296,10 @@ function sameCall(left: Item, right: Item): boolean {
 }
 
 /** Drops situations that spent more open writes than another one with the same state. */
-function prune(situations: Situations, open: readonly (Item | undefined)[]): Situations {
+function prune(situations: Situations, open: readonly Item[]): Situations {
   let optional = 0;
   for (const item of open) {
-    if (item !== undefined && item.until === Number.POSITIVE_INFINITY) optional |= bit(item.slot);
+    if (item.until === Number.POSITIVE_INFINITY) optional |= bit(item.slot);
   }
   if (optional === 0 || situations.size < 2) return situations;
   const byState = new Map<string, Situation[]>();

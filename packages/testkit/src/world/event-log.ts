@@ -13,7 +13,7 @@ export class EventLog {
   /** Sees every told event at once; for traces on a terminal. */
   listener: ((ms: number, words: string) => void) | undefined;
 
-  constructor(nowMs: () => number, kept = 50_000) {
+  constructor(nowMs: () => number, kept = 200) {
     this.#nowMs = nowMs;
     this.#kept = kept;
   }
@@ -60,12 +60,11 @@ export class EventLog {
     this.listener?.(ms, typeof words === 'string' ? words : words());
   }
 
-  /** The last told events up to a time, oldest first. */
-  story(count: number, untilMs: number = Number.POSITIVE_INFINITY): string[] {
+  /** The last told events, oldest first. */
+  story(count: number): string[] {
     const from = this.#next <= this.#kept ? 0 : this.#next % this.#kept;
     const ordered = [...this.#stories.slice(from), ...this.#stories.slice(0, from)];
     return ordered
-      .filter((story) => story.ms <= untilMs)
       .slice(-count)
       .map(({ ms, words }) => `${timeWords(ms)} ${typeof words === 'string' ? words : words()}`);
   }

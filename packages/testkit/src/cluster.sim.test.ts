@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { replayCommand, report } from './report.ts';
+import { type SimulationOptions, type SimulationResult, simulate } from './simulation.ts';
+
+// Whole clusters under load and faults, every promise checked. FLOTILLA_SEED=N shifts the seeds, so that a
+// nightly run need not repeat what every run has seen.
+
+const FIRST = Number(process.env.FLOTILLA_SEED ?? 1);
+const SEEDS = 100;
+const PER_TEST = 5;
+const SECONDS = 30;
+
+function run(options: SimulationOptions): SimulationResult {
+  const result = simulate(options);
+  if (result.failure !== undefined) throw new Error(report(options, result));
+  return result;
+}
+
+describe(`${SEEDS} clusters of three stores live through ${SECONDS} s of faults`, () => {
+  const sum = { operations: 0, crashes: 0, powerCuts: 0, elections: 0, faults: 0 };
+
+  for (let first = FIRST; first < FIRST + SEEDS; first += PER_TEST) {
+    test(`seeds ${first} to ${first + PER_TEST - 1}`, () => {
+      for (let seed = first; seed < first + PER_TEST; seed++) {
+        const result = run({ seed, seconds: SECONDS });
+        for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += result[key];
+      }
+    });
+  }
+
+  test('something happened in them: a run in which nothing fails proves nothing', () => {
+    expect(sum.operations).toBeGreaterThan(SEEDS * 2_000);
+    expect(sum.crashes).toBeGreaterThan(SEEDS);
+    expect(sum.powerCuts).toBeGreaterThan(SEEDS);
+    expect(sum.elections).toBeGreaterThan(SEEDS * 6);
+    expect(sum.faults).toBeGreaterThan(SEEDS * 20);
+  });
+});
+
+test('the same seed is the same run, event by event', () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const [first, second] = [simulate({ seed, seconds: 5 }), simulate({ seed, seconds: 5 })];
+    expect(second.hash).toBe(first.hash);
+    expect(second.events).toBe(first.events);
+    expect(first.events).toBeGreaterThan(1_000);
+  }
+  expect(simulate({ seed: 6, seconds: 5 }).hash).not.toBe(simulate({ seed: 7, seconds: 5 }).hash);
+});
+
+test('five stores with three groups live through faults too', () => {
+  for (let seed = 1; seed <= 3; seed++) run({ seed, seconds: 15, stores: 5, groups: 3 });
+});
+
+test('a single store has nobody to fail over to and keeps its promises all the same', () => {
+  for (let seed = 1; seed <= 2; seed++) {
+    run({ seed, seconds: 10, stores: 1, groups: 2, faults: ['crash', 'power-cut', 'disk', 'stall'] });
+  }
+});
+
+test('a replay command names everything that the run depends on', () => {
+  expect(replayCommand({ seed: 7, seconds: 10 })).toBe(
+    'npm run sim -- --seed 7 --seconds 10 --stores 3 --groups 2',
+  );
+  const options = { seed: 7, seconds: 10, stores: 5, groups: 3, faults: ['crash', 'reset'] } as const;
+  expect(replayCommand(options)).toBe(
+    'npm run sim -- --seed 7 --seconds 10 --stores 5 --groups 3 --faults crash,reset',
+  );
+});
