@@ -138,14 +138,16 @@ export class Admin {
   ): Promise<AdminResults[M]> {
     return new Promise((resolve, reject) => {
       checkSignal(options.signal);
-      let unwatch = (): void => {};
+      let unwatch: (() => void) | undefined;
+      let isOver = false;
       const deadlineMs = this.#core.deadlineMs(timeoutOf(options));
       const call = this.#core.admin(method, params, deadlineMs, (ended) => {
-        unwatch();
+        isOver = true;
+        unwatch?.();
         if (ended.failure !== undefined) reject(errorOf(ended.failure));
         else resolve(ended.result as AdminResults[M]);
       });
-      unwatch = watchSignal(options.signal, call);
+      if (!isOver) unwatch = watchSignal(options.signal, call);
     });
   }
 }

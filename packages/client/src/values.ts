@@ -10,8 +10,20 @@ export type Bytes = string | Uint8Array;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Keys are short and mostly ASCII; for those a loop costs half of a call into the encoder. */
+function encode(text: string): Uint8Array {
+  if (text.length > 64) return encoder.encode(text);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0x80) return encoder.encode(text);
+    bytes[at] = code;
+  }
+  return bytes;
+}
+
 export function bytesOf(given: Bytes, what: string): Uint8Array {
-  if (typeof given === 'string') return encoder.encode(given);
+  if (typeof given === 'string') return encode(given);
   if (given instanceof Uint8Array) return given;
   throw new InvalidArgumentError(`${what} must be a string or a Uint8Array, not ${typeof given}`);
 }

@@ -34,6 +34,7 @@ export class ClientCore implements LinkOwner {
   #clusterId: string;
   #starter: Starter | undefined;
   #pulseTimer: TimerId | undefined;
+  #pulsedMs = 0;
   #configTimer: TimerId | undefined;
   #isAskingConfig = false;
   #configFailures = 0;
@@ -184,6 +185,10 @@ export class ClientCore implements LinkOwner {
   #pulse(): void {
     this.#pulseTimer = this.ports.timers.set(tuning.pulse, () => this.#pulse());
     const now = this.ports.clock.monoMs();
+    const isLate = now - this.#pulsedMs > 2 * tuning.pulse;
+    this.#pulsedMs = now;
+    // After a pause of this process the silence may be ours: what came meanwhile is read first.
+    if (isLate) return;
     for (const link of this.links.all()) link.pulse(now);
   }
 

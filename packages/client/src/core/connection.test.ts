@@ -183,3 +183,36 @@ test('a client that is closed ends everything once, and takes nothing new', () =
   expect(harness.time.waiting).toBe(0);
   expect([sent.settledTimes, queued.settledTimes, after.settledTimes]).toEqual([1, 1, 1]);
 });
+
+test('a cluster whose addresses all changed is found again through an endpoint that the user named', () => {
+  const harness = new Harness({ groups: [1], stores: ['s1'] }).warm();
+  const store = harness.cluster.store('s1');
+  // The store restarts behind another address, and only the name that the user gave leads there.
+  const config = harness.cluster.config();
+  const moved = {
+    ...config,
+    number: 2,
+    stores: config.stores.map((each) => ({ ...each, address: 'new.test:2' })),
+  };
+  store.pushConfig(moved);
+  harness.time.advance(5);
+  store.stop();
+  harness.time.advance(1000);
+  store.start();
+  const write = harness.write('a');
+  harness.time.advance(5000);
+  expect(write.end).toBe('ok');
+});
+
+test('a client that was stopped for a while reads what came before it calls a store silent', () => {
+  const harness = new Harness({ groups: [1], stores: ['s1'] }).warm();
+  const store = harness.cluster.store('s1');
+  store.script = () => 'ignore';
+  harness.write('a', {}, 60_000);
+  harness.time.advance(100);
+  const dials = harness.network.dials.length;
+  harness.skip(10_000);
+  harness.time.advance(200);
+  expect(harness.network.dials.length).toBe(dials);
+  expect(store.ends.size).toBe(1);
+});

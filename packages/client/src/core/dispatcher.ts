@@ -295,7 +295,11 @@ export class Dispatcher {
       }
       const choice = chooseTarget(lane, this.links, now);
       if (!('link' in choice)) {
-        if (choice.allDead) lane.trouble = troubles.unreachable;
+        if (choice.allDead) {
+          lane.trouble = troubles.unreachable;
+          // Its stores may have other addresses by now, or other replicas.
+          this.needConfig();
+        }
         if (group.seekingSinceMs === undefined) group.seekingSinceMs = now;
         this.lookAgain(lane, choice.waitMs);
         return;

@@ -6,12 +6,14 @@ import { Link, type LinkOwner } from './link.ts';
 export class Links {
   readonly #owner: LinkOwner;
   readonly #byStore = new Map<StoreId, Link>();
+  readonly #endpoints: readonly string[];
   readonly #strangers: Link[];
   #turn: number;
 
   constructor(owner: LinkOwner, endpoints: readonly string[]) {
     this.#owner = owner;
-    this.#strangers = [...new Set(endpoints)].map((address) => new Link(owner, address));
+    this.#endpoints = [...new Set(endpoints)];
+    this.#strangers = this.#endpoints.map((address) => new Link(owner, address));
     this.#turn = owner.ports.random.below(this.#strangers.length);
   }
 
@@ -50,8 +52,7 @@ export class Links {
     for (const store of config.stores) {
       if (store.address === '') continue;
       const known = this.#byStore.get(store.storeId);
-      if (known === undefined)
-        this.#byStore.set(store.storeId, new Link(this.#owner, store.address, store.storeId));
+      if (known === undefined) this.#byStore.set(store.storeId, this.#linkTo(store.address, store.storeId));
       else if (!known.addresses.includes(store.address)) known.prefer(store.address);
     }
     const named = new Set(config.stores.map((store) => store.storeId));
@@ -61,25 +62,41 @@ export class Links {
     }
   }
 
+  /** An endpoint that turns out to be this store, else a new link: two for one address would dial it twice. */
+  #linkTo(address: string, storeId: StoreId): Link {
+    const at = this.#strangers.findIndex((stranger) => stranger.addresses.includes(address));
+    const [stranger] = at < 0 ? [] : this.#strangers.splice(at, 1);
+    if (stranger === undefined) return new Link(this.#owner, address, storeId);
+    stranger.storeId = storeId;
+    return stranger;
+  }
+
   /** A leader hint may name a store that no config has told us of. */
   learn(storeId: StoreId, address: string): void {
     if (this.#byStore.has(storeId) || address === '') return;
-    this.#byStore.set(storeId, new Link(this.#owner, address, storeId));
+    this.#byStore.set(storeId, this.#linkTo(address, storeId));
   }
 
   /** Any open link, a different one each time; without one, begins to dial and returns undefined. */
   any(nowMs: number): Link | undefined {
-    const links = this.all();
     this.#turn++;
-    for (let step = 0; step < links.length; step++) {
-      const link = links[(this.#turn + step) % links.length] as Link;
-      if (link.isOpen) return link;
-    }
+    const open = this.all().filter((link) => link.isOpen);
+    if (open.length > 0) return open[this.#turn % open.length];
+    this.#restoreEndpoints();
+    const links = this.all();
     for (let step = 0; step < links.length; step++) {
       const link = links[(this.#turn + step) % links.length] as Link;
       if (link.readiness(nowMs) === 'soon') return undefined;
     }
     return undefined;
+  }
+
+  /** Stores come and go, but what the user named is always worth another attempt. */
+  #restoreEndpoints(): void {
+    const known = new Set(this.all().flatMap((link) => link.addresses));
+    for (const address of this.#endpoints) {
+      if (!known.has(address)) this.#strangers.push(new Link(this.#owner, address));
+    }
   }
 
   /** Why each store cannot be used now, for messages to people. */

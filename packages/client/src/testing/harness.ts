@@ -69,6 +69,7 @@ export class Harness {
   readonly network: FakeNetwork;
   readonly cluster: FakeCluster;
   readonly core: ClientCore;
+  #skippedMs = 0;
   started: ClientFailure | 'connected' | undefined;
 
   constructor(options: HarnessOptions = {}, prepare?: (cluster: FakeCluster) => void) {
@@ -79,7 +80,7 @@ export class Harness {
     const ports = {
       network: this.network,
       timers: this.time,
-      clock: this.time,
+      clock: { monoMs: () => this.time.monoMs() + this.#skippedMs, wallMs: () => this.time.wallMs() },
       random: new Prng(7),
       hasher: new Xxh64(),
       coldCodec: jsonCodec,
@@ -98,6 +99,11 @@ export class Harness {
     this.time.advance(1000);
     this.cluster.seen.length = 0;
     return this;
+  }
+
+  /** Time passes without any event being handled, as for a process that is stopped. */
+  skip(ms: number): void {
+    this.#skippedMs += ms;
   }
 
   connect(): this {
