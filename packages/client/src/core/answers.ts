@@ -49,7 +49,7 @@ export class Answers implements BatchOwner {
         dispatcher.pause(operation, tuning.staleRoute + this.#jitter(operation), troubles.badSession);
         return;
       case Status.belowFloor:
-        operation.phase = Phase.waiting;
+        (operation as WriteOperation).doubtful = true;
         dispatcher.fail(
           operation,
           'protocol',
@@ -124,7 +124,7 @@ export class Answers implements BatchOwner {
     if (lane.needsLeader && (lane.group.leader === link.storeId || lane.group.leader === undefined)) {
       lane.group.forgetLeader();
       lane.group.turn++;
-      lane.group.seekingSinceMs ??= this.#now();
+      lane.group.noteMiss(this.#now());
     } else {
       lane.turn++;
     }
@@ -206,7 +206,7 @@ export class Answers implements BatchOwner {
     // Somebody else has led us on meanwhile: this answer is old news.
     if (group.leader !== undefined && group.leader !== link.storeId) return;
     group.forgetLeader();
-    group.seekingSinceMs ??= now;
+    const soughtMs = group.noteMiss(now);
     group.misses++;
     if (leader !== '' && leader !== link.storeId) {
       links.learn(leader, address);
@@ -215,7 +215,7 @@ export class Answers implements BatchOwner {
     if (group.leader === undefined) group.turn++;
     if (group.misses < Math.max(2, group.replicas.length)) return;
     group.misses = 0;
-    const delay = seekDelayMs(ports.random, now - group.seekingSinceMs);
+    const delay = seekDelayMs(ports.random, soughtMs);
     for (const other of group.lanes.values()) {
       if (other.needsLeader) this.#dispatcher.pauseLane(other, delay, troubles.leaderless);
     }

@@ -300,7 +300,7 @@ export class Dispatcher {
           // Its stores may have other addresses by now, or other replicas.
           this.needConfig();
         }
-        if (group.seekingSinceMs === undefined) group.seekingSinceMs = now;
+        group.noteMiss(now);
         this.lookAgain(lane, choice.waitMs);
         return;
       }

@@ -12,6 +12,8 @@ import type { Operation } from './operation.ts';
 
 export const WRITE_LANE = 0;
 
+const FORGET_SEARCH_MS = 3_000;
+
 export class Lane {
   readonly group: Group;
   readonly level: ReadLevel;
@@ -70,6 +72,7 @@ export class Group {
   misses = 0;
   /** Since when the leader is sought; undefined while one is known to answer. */
   seekingSinceMs: number | undefined;
+  #missedMs = 0;
   readonly lanes: Map<number, Lane> = new Map();
 
   constructor(record: GroupRecord, turn: number) {
@@ -89,6 +92,14 @@ export class Group {
   forgetLeader(): void {
     this.leader = undefined;
     this.confirmed = false;
+  }
+
+  /** Nobody led just now; says for how long that has been so. A search that was dropped long ago is over. */
+  noteMiss(nowMs: number): number {
+    if (this.seekingSinceMs === undefined || nowMs - this.#missedMs > FORGET_SEARCH_MS)
+      this.seekingSinceMs = nowMs;
+    this.#missedMs = nowMs;
+    return nowMs - this.seekingSinceMs;
   }
 
   confirmLeader(storeId: StoreId | undefined): void {

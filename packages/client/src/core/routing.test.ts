@@ -159,3 +159,16 @@ test('a follower read goes to any replica and moves on when that one cannot answ
   harness.time.advance(500);
   expect(read.end).toBe('there');
 });
+
+test('a search for a leader that ended long ago does not slow the next one', () => {
+  const harness = new Harness({ groups: [1] }).warm();
+  harness.cluster.leaders.set(1, '');
+  harness.write('a', {}, 8000);
+  harness.time.advance(3_600_000);
+  const begin = harness.time.monoMs();
+  const write = harness.write('a');
+  harness.time.advance(100);
+  harness.cluster.leaders.set(1, 's2');
+  while (write.end === 'open') harness.time.runNext();
+  expect(harness.time.monoMs() - begin).toBeLessThan(220);
+});
