@@ -96,6 +96,10 @@ const KIND_NAMES: Readonly<Record<ConfChangeKind, string>> = {
 export function describeConfChange(change: ConfChange): string {
   let text = `transition:${TRANSITION_NAMES[change.transition]}`;
   for (const { kind, id } of change.changes) text += ` changes:{type:${KIND_NAMES[kind]} node_id:${id}}`;
-  if (change.context.length > 0) text += ` context:"${String.fromCharCode(...change.context)}"`;
+  if (change.context.length > 0) {
+    text += ' context:"';
+    for (const byte of change.context) text += String.fromCharCode(byte);
+    text += '"';
+  }
   return text;
 }

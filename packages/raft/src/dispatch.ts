@@ -29,6 +29,7 @@ import {
   isTransferCampaign,
   MESSAGE_KIND_MAX,
   messageKindName,
+  waitsForDurability,
 } from './messages.ts';
 import { handleForwardedProposal, handleStrayProposal } from './proposals.ts';
 import { handleReadAnswer, handleReadRequest } from './reads.ts';
@@ -77,7 +78,6 @@ const handlers: Readonly<Record<Role, readonly (Handler | undefined)[]>> = {
   leader: table([
     [MessageKind.app, handleSecondLeader],
     [MessageKind.heartbeat, handleSecondLeader],
-    [MessageKind.snap, handleSecondLeader],
     [MessageKind.appResp, handleAppendResponse],
     [MessageKind.heartbeatResp, handleHeartbeatResponse],
     [MessageKind.prop, handleForwardedProposal],
@@ -134,7 +134,8 @@ export function step(core: Core, message: Message): StepResult {
  */
 function isWellFormed(core: Core, message: Message): boolean {
   const { kind, term } = message;
-  if (message.to !== core.id) return false;
+  if (message.to !== core.id || !(message.from > 0)) return false;
+  if (message.from === core.id && !mayComeBack(kind)) return false;
   if (kind === MessageKind.prop) return message.entries.length > 0;
   if (kind === MessageKind.readIndex) return true;
   // A node that was just founded is at term 0, and may refuse a pre-vote there.
@@ -158,6 +159,16 @@ function isWellFormed(core: Core, message: Message): boolean {
     );
   }
   return true;
+}
+
+/** Own votes and acknowledgements come by way of the disk, requests of this node by way of another one. */
+function mayComeBack(kind: MessageKind): boolean {
+  return (
+    waitsForDurability(kind) ||
+    kind === MessageKind.prop ||
+    kind === MessageKind.readIndex ||
+    kind === MessageKind.transferLeader
+  );
 }
 
 /** The message knows a later term than this node. False if that ends it. */

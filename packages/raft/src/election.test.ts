@@ -86,6 +86,20 @@ describe('one vote per term (paper 5.2)', () => {
   });
 });
 
+test('a vote starts the timer anew, a refusal and a pre-vote do not: the candidate gets its chance', () => {
+  const elapsed = (kind: MessageKind, index: number): number => {
+    const member = lone([1], 1);
+    for (let ticks = 0; ticks < 7; ticks++) member.node.tick();
+    member.node.step(messageOf({ kind: MessageKind.heartbeatResp, from: 2, to: 1, term: 2 }));
+    for (let ticks = 0; ticks < 7; ticks++) member.node.tick();
+    ask(member, 2, kind === MessageKind.vote ? 2 : 3, 1, index, kind);
+    return member.node.electionElapsed;
+  };
+  expect(elapsed(MessageKind.vote, 1)).toBe(0);
+  expect(elapsed(MessageKind.vote, 0)).toBe(7);
+  expect(elapsed(MessageKind.preVote, 1)).toBe(7);
+});
+
 test('a voter never helps a candidate whose log is behind its own (paper 5.4.1)', () => {
   const table: readonly (readonly [number, number, string])[] = [
     [2, 2, 'granted'],
@@ -469,6 +483,7 @@ test('the border refuses what no correct node sends, and nothing throws', () => 
   expect(refused({ kind: MessageKind.appResp, from: 9, to: 2, term: 9 })).toBe('unknown-peer');
   expect(refused({ kind: MessageKind.app, from: 1, to: 3, term: 9 })).toBe('malformed');
   expect(refused({ kind: MessageKind.app, from: 1, to: 2, term: 0 })).toBe('malformed');
+  expect(refused({ kind: MessageKind.vote, from: 0, to: 2, term: 9, logTerm: 9 })).toBe('malformed');
   expect(refused({ kind: MessageKind.snap, from: 1, to: 2, term: 9 })).toBe('malformed');
   expect(refused({ kind: MessageKind.prop, from: 3, to: 2 })).toBe('malformed');
   const gap = [entryOf(2, 1), entryOf(4, 1)];
