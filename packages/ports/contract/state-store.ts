@@ -192,6 +192,28 @@ export function stateStoreContract(name: string, open: () => Promise<StateStoreH
         expect(list('', undefined, { limit: 3, reverse: true })).toEqual(['g=2', 'd=2', 'c=2']);
       });
 
+      test('may be made, and keys be read, inside the visitor of another', async () => {
+        await fill();
+        const seen: string[] = [];
+        harness.store.scan(bytes('b'), undefined, (key, value) => {
+          const inner = list('c', undefined, { limit: 2, reverse: true }).join();
+          seen.push(`${get('b')} ${inner} ${show(key)}=${show(value)}`);
+          return true;
+        });
+        expect(seen).toEqual(['b=1', 'c=2', 'd=2', 'g=2'].map((pair) => `1 g=2,d=2 ${pair}`));
+      });
+
+      test('that a visitor breaks off with an error leave the store as it was', async () => {
+        await fill();
+        const fail = (): boolean => {
+          throw new Error('enough');
+        };
+        expect(() => harness.store.scan(bytes('a'), undefined, fail)).toThrow('enough');
+        put('x', '1');
+        await commit();
+        expect(list('', undefined)).toEqual(['b=1', 'c=2', 'd=2', 'g=2', 'x=1']);
+      });
+
       test('see writes that came after an earlier scan', async () => {
         await fill();
         list('', undefined);

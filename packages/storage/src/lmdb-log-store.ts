@@ -185,6 +185,11 @@ export class LmdbLogStore implements LogStore {
     return this.#cacheBytes;
   }
 
+  /** Stored runs that nothing refers to any more and that wait for their removal. */
+  get leftOverRuns(): number {
+    return this.#garbage.length;
+  }
+
   /** LMDB transactions since the environment was made. */
   get transactions(): number {
     return this.#writer.counter;

@@ -54,6 +54,7 @@ export class LmdbStateStore implements StateStore {
   /** The open transaction. */
   #writes: PendingWrite[] = [];
   #bytes = 0;
+  #pendingBytes = 0;
   #transaction = 1;
   #durableTransaction = 0;
   #visiting = false;
@@ -154,6 +155,11 @@ export class LmdbStateStore implements StateStore {
     return this.#overlay.size;
   }
 
+  /** Bytes of keys and values that are written but not durable: what apply must be throttled by. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
   fileBytes(): number {
     return statSync(join(this.#environment.path, 'data.mdb')).size;
   }
@@ -172,7 +178,9 @@ export class LmdbStateStore implements StateStore {
     );
     assert(!this.#visiting, 'the visitor of a scan must not write');
     this.#writes.push(this.#overlay.add(key, value, this.#transaction));
-    this.#bytes += key.length + (value?.length ?? 0);
+    const bytes = key.length + (value?.length ?? 0);
+    this.#bytes += bytes;
+    this.#pendingBytes += bytes;
   }
 
   /** Inside a transaction. */
@@ -196,6 +204,7 @@ export class LmdbStateStore implements StateStore {
     for (const work of works) {
       for (const write of work.writes) this.#overlay.remove(write);
       this.#durableTransaction = work.transaction;
+      this.#pendingBytes -= work.bytes;
     }
     this.#overlay.trim();
   }
