@@ -1,4 +1,5 @@
 export { coldCodecContract } from './cold-codec.ts';
+export { compressorContract } from './compressor.ts';
 export { hasherContract } from './hasher.ts';
 export { type LogStoreHarness, logStoreContract } from './log-store.ts';
 export { type NetworkLab, networkContract } from './network.ts';

@@ -1,4 +1,5 @@
 export type { ColdCodec, ColdValue } from './cold-codec.ts';
+export type { Compressor } from './compressor.ts';
 export type { DiskSpace } from './disk-space.ts';
 export type { Hasher } from './hash.ts';
 export type { LogStore, LogWrite, ReplicaRecord } from './log-store.ts';

@@ -9,6 +9,7 @@ import {
   NodeTimers,
   nodeJitter,
   WsNetwork,
+  ZstdCompressor,
 } from '@flotilla/transport';
 import { entryFormats } from '@flotilla/wire';
 import { PinoSink } from './adapters/pino-sink.ts';
@@ -100,6 +101,7 @@ async function compose(
     clock,
     random: nodeJitter(),
     hasher,
+    compressor: new ZstdCompressor(),
     log,
     meter,
   });

@@ -1,6 +1,12 @@
 import { Prng, type StoreId, VirtualTime, Xxh64 } from '@flotilla/base';
 import type { Lane, LogFields, LogLevel, PeerHandler, PeerIdentity } from '@flotilla/ports';
-import { Fabric, type FabricOptions, type MemoryNetwork, MemoryNetworkHub } from '@flotilla/transport';
+import {
+  Fabric,
+  type FabricOptions,
+  type MemoryNetwork,
+  MemoryNetworkHub,
+  RunLengthCompressor,
+} from '@flotilla/transport';
 import type { AddressEntry } from '@flotilla/wire';
 
 /** What a host hears from its fabric, in order. */
@@ -52,6 +58,7 @@ export class LabStore {
       clock: lab.time,
       random: lab.random.fork(storeId),
       hasher: new Xxh64(),
+      compressor: new RunLengthCompressor(),
       log: { log: (level, event, fields) => this.log.push({ level, event, fields }) },
       onAddressBook: (entries) => {
         this.book = entries;

@@ -1,4 +1,5 @@
 export { formatAddress, type HostPort, parseAddress } from './address.ts';
+export { RunLengthCompressor, ZstdCompressor } from './compressors.ts';
 export { Fabric } from './fabric/fabric.ts';
 export type { FabricOptions, PeerStatus } from './fabric/options.ts';
 export { defaultFabricTuning, type FabricTuning } from './fabric/tuning.ts';

@@ -16,6 +16,8 @@ export const FrameKind = {
   refusal: 3,
   ping: 4,
   pong: 5,
+  /** Between stores: another frame's kind and its compressed body. */
+  packed: 6,
   /** Between stores, consensus lane. */
   raft: 16,
   beat: 17,

@@ -2,7 +2,7 @@ import { type Entry, hexEncode, type Prng } from '@flotilla/base';
 import type { HostTuning, Replica } from '@flotilla/host';
 import { MemoryLogStore, MemoryStateStore } from '@flotilla/storage';
 import { StoreNode } from '@flotilla/store';
-import { Fabric, type MemoryNetwork, PlainColdCodec } from '@flotilla/transport';
+import { Fabric, type MemoryNetwork, PlainColdCodec, RunLengthCompressor } from '@flotilla/transport';
 import { type AddressEntry, entryFormats } from '@flotilla/wire';
 import { CheckFailure } from '../checkers/failure.ts';
 import { EventKind } from './event-log.ts';
@@ -126,6 +126,7 @@ export class SimStore {
       clock: this.#clock,
       random: random.fork('fabric'),
       hasher: world.hasher,
+      compressor: new RunLengthCompressor(),
       log,
     });
     const links = new ObservedLinks({

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { RecordingHost, text } from '../../contract/fabric-lab.ts';
 import { until } from '../../contract/real-lab.ts';
+import { ZstdCompressor } from '../compressors.ts';
 import { NodeClock, NodeTimers, nodeJitter } from '../node-world.ts';
 import { WsNetwork } from '../ws-network.ts';
 import { Fabric } from './fabric.ts';
@@ -31,6 +32,7 @@ class RealStore {
       clock: new NodeClock(),
       random: nodeJitter(),
       hasher: new Xxh64(),
+      compressor: new ZstdCompressor(),
       log: { log: () => {} },
       ...changes,
     });

@@ -76,6 +76,7 @@ export class Fabric implements PeerLinks {
       clock: options.clock,
       timers: options.timers,
       hasher: options.hasher,
+      compressor: options.compressor,
       tuning: this.#tuning,
       traffic: this.traffic,
       opened: (link) => this.#opened(link),

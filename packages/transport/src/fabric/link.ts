@@ -1,6 +1,7 @@
 import { assert, DecodeError, Writer } from '@flotilla/base';
 import {
   type Clock,
+  type Compressor,
   type Hasher,
   Lane,
   type Socket,
@@ -9,8 +10,17 @@ import {
   type Timers,
   type Urgency,
 } from '@flotilla/ports';
-import { beginFrame, FRAME_HEADER_BYTES, type Hello, limits, openFrame, sealFrame } from '@flotilla/wire';
+import {
+  beginFrame,
+  FRAME_HEADER_BYTES,
+  FrameKind,
+  type Hello,
+  limits,
+  openFrame,
+  sealFrame,
+} from '@flotilla/wire';
 import { LaneQueue } from './lane-queue.ts';
+import { Packer } from './packing.ts';
 import type { Traffic } from './traffic.ts';
 import type { FabricTuning } from './tuning.ts';
 
@@ -19,6 +29,7 @@ export interface LinkOwner {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly hasher: Hasher;
+  readonly compressor: Compressor;
   readonly tuning: FabricTuning;
   readonly traffic: Traffic;
   /** The socket of a dialled link works: time to say hello. */
@@ -50,6 +61,7 @@ export class Link implements SocketHandler {
   /** Revision of the address book that the other side has heard of. */
   bookRevision = 0;
   readonly #owner: LinkOwner;
+  readonly #packer: Packer;
   #queue: LaneQueue;
   #socket: Socket | undefined;
   #deadline: TimerId | undefined;
@@ -62,6 +74,7 @@ export class Link implements SocketHandler {
     this.lane = lane;
     this.dialled = dialled;
     this.heardAtMs = owner.clock.monoMs();
+    this.#packer = new Packer(owner.compressor, owner.tuning.packing);
     this.#queue = new LaneQueue(0, 0);
   }
 
@@ -120,7 +133,12 @@ export class Link implements SocketHandler {
     traffic.bytesReceived += bytes.length;
     try {
       const { kind, body } = openFrame(bytes, this.#owner.hasher, limits.peerFrameBytes + FRAME_HEADER_BYTES);
-      this.#owner.received(this, kind, body);
+      if (kind === FrameKind.packed && this.phase === 'up') {
+        const unpacked = this.#packer.unpack(body);
+        this.#owner.received(this, unpacked.kind, unpacked.body);
+      } else {
+        this.#owner.received(this, kind, body);
+      }
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       traffic.framesBad++;
@@ -174,10 +192,12 @@ export class Link implements SocketHandler {
   }
 
   #frame(kind: number, body: Uint8Array): Uint8Array {
-    const out = new Writer(FRAME_HEADER_BYTES + body.length);
+    const packed = this.#packer.pack(this.lane, kind, body, this.remoteAddress);
+    const sent = packed ?? body;
+    const out = new Writer(FRAME_HEADER_BYTES + sent.length);
     beginFrame(out);
-    out.raw(body);
-    return sealFrame(out, kind, this.#owner.hasher, true);
+    out.raw(sent);
+    return sealFrame(out, packed === undefined ? kind : FrameKind.packed, this.#owner.hasher, true);
   }
 
   #hand(socket: Socket, frame: Uint8Array): void {

@@ -1,5 +1,5 @@
 import type { StoreId } from '@flotilla/base';
-import type { Clock, Hasher, LogSink, Meter, Network, Random, Timers } from '@flotilla/ports';
+import type { Clock, Compressor, Hasher, LogSink, Meter, Network, Random, Timers } from '@flotilla/ports';
 import type { AddressEntry } from '@flotilla/wire';
 import type { FabricTuning } from './tuning.ts';
 
@@ -23,6 +23,7 @@ export interface FabricOptions {
   /** Only for jitter. */
   readonly random: Random;
   readonly hasher: Hasher;
+  readonly compressor: Compressor;
   readonly log: LogSink;
   readonly meter?: Meter;
   readonly tuning?: Partial<FabricTuning>;

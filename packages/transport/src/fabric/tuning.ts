@@ -1,5 +1,6 @@
 import { assert } from '@flotilla/base';
 import { limits } from '@flotilla/wire';
+import type { PackingRules } from './packing.ts';
 
 const MIB = 1024 * 1024;
 
@@ -26,6 +27,7 @@ export interface FabricTuning {
   readonly drainPollMs: number;
   /** Accepted sockets that have not said hello yet. */
   readonly strangersMax: number;
+  readonly packing: PackingRules;
 }
 
 export const defaultFabricTuning: FabricTuning = {
@@ -42,6 +44,7 @@ export const defaultFabricTuning: FabricTuning = {
   socketBytes: MIB,
   drainPollMs: 2,
   strangersMax: 256,
+  packing: { mode: 'auto', consensusBytesMin: 16_384, bulkBytesMin: 4096, bytesMax: MIB },
 };
 
 export function fabricTuning(changes: Partial<FabricTuning> = {}): FabricTuning {
