@@ -227,10 +227,15 @@ export class StoreNode {
 
   #onFrame(storeId: StoreId, kind: number, body: Uint8Array): void {
     if (this.#forwarding.onFrame(storeId, kind, body)) return;
+    if (kind === FrameKind.founding) {
+      this.#founder.onFrame(storeId, body);
+      return;
+    }
+    // A blank store keeps nothing of a cluster before its identity is on disk.
+    if (this.#clusterId === '') return;
     if (kind === FrameKind.configAsk) this.#subscriber.onAsk(storeId, body);
     else if (kind === FrameKind.config) this.#subscriber.onConfig(body);
     else if (kind === FrameKind.configDelta) this.#subscriber.onDelta(storeId, body);
-    else if (kind === FrameKind.founding) this.#founder.onFrame(storeId, body);
   }
 
   #onPeer(storeId: StoreId, isUp: boolean): void {
