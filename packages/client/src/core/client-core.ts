@@ -162,7 +162,17 @@ export class ClientCore implements LinkOwner {
   }
 
   onConfig(bytes: Uint8Array): void {
-    if (!this.routes.takeBytes(bytes)) return;
+    if (this.routes.takeBytes(bytes)) this.#onRoutes();
+  }
+
+  /** Several stores push the same change; one that fits no more is asked for as a whole. */
+  onConfigDelta(bytes: Uint8Array): void {
+    const outcome = this.routes.takeDelta(bytes);
+    if (outcome === 'taken') this.#onRoutes();
+    else if (outcome === 'gap') this.#needConfig();
+  }
+
+  #onRoutes(): void {
     const config = this.routes.config;
     if (config !== undefined) this.links.take(config);
     this.#dispatcher.onRoutes();

@@ -37,6 +37,7 @@ export interface LinkOwner {
   onUp(link: Link): void;
   onDown(link: Link): void;
   onConfig(bytes: Uint8Array): void;
+  onConfigDelta(bytes: Uint8Array): void;
   /** Replies were handled: there may be room again. */
   onReplies(): void;
 }
@@ -214,6 +215,8 @@ export class Link implements ChannelEvents {
       this.#owner.onReplies();
     } else if (kind === FrameKind.config) {
       this.#owner.onConfig(body);
+    } else if (kind === FrameKind.configDelta) {
+      this.#owner.onConfigDelta(body);
     } else if (kind !== FrameKind.pong) {
       throw new DecodeError(`frame kind ${kind} is not for clients`, { kind });
     }

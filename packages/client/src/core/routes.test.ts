@@ -1,4 +1,5 @@
-import { VirtualTime } from '@flotilla/base';
+import { VirtualTime, Writer } from '@flotilla/base';
+import { diffConfig, writeConfigDelta } from '@flotilla/wire';
 import { expect, test } from 'vitest';
 import { FakeCluster } from '../testing/fake-cluster.ts';
 import { FakeNetwork } from '../testing/fake-network.ts';
@@ -33,6 +34,25 @@ test('neither a config nor a refusal lowers the epoch of a shard', () => {
   if (shard !== undefined) Object.assign(shard, { owner: 1, epoch: 8 });
   routes.take({ ...made.config(), number: 3 });
   expect([routes.owner[0], routes.epoch[0]]).toEqual([1, 8]);
+});
+
+test('a pushed change is taken over the config that it starts from, and over no other', () => {
+  const made = cluster();
+  const first = { ...made.config(), number: 5 };
+  const shards = first.shards.map((shard, at) => (at === 2 ? { ...shard, owner: 2, epoch: 9 } : shard));
+  const second = { ...first, number: 6, shards };
+  const out = new Writer();
+  writeConfigDelta(out, diffConfig(first, second));
+  const delta = out.finish();
+
+  const routes = new Routes();
+  expect(routes.takeDelta(delta)).toBe('gap');
+  routes.take({ ...first, number: 4 });
+  expect(routes.takeDelta(delta)).toBe('gap');
+  routes.take(first);
+  expect(routes.takeDelta(delta)).toBe('taken');
+  expect([routes.config?.number, routes.owner[2], routes.epoch[2]]).toEqual([6, 2, 9]);
+  expect(routes.takeDelta(delta)).toBe('old');
 });
 
 test('a refusal about a shard that does not exist teaches nothing', () => {

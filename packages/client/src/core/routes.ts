@@ -1,4 +1,4 @@
-import { type ClusterConfig, readConfig } from '@flotilla/wire';
+import { applyConfigDelta, type ClusterConfig, readConfig, readConfigDelta } from '@flotilla/wire';
 
 /**
  * What the client believes about where shards live: the newest config, and over it what stores said while
@@ -17,6 +17,15 @@ export class Routes {
   /** Takes an encoded config; true if it was newer. Throws `DecodeError` for bytes that are none. */
   takeBytes(bytes: Uint8Array): boolean {
     return this.take(readConfig(bytes));
+  }
+
+  /** Takes what changed since the config held; `gap` if it starts from another one that is not older. */
+  takeDelta(bytes: Uint8Array): 'taken' | 'old' | 'gap' {
+    const delta = readConfigDelta(bytes);
+    if (this.config === undefined) return 'gap';
+    if (delta.number <= this.config.number) return 'old';
+    const config = applyConfigDelta(this.config, delta);
+    return config !== undefined && this.take(config) ? 'taken' : 'gap';
   }
 
   take(config: ClusterConfig): boolean {
