@@ -2,15 +2,19 @@ import { resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Prng } from '@flotilla/base';
-import { findDataFiles, runFile } from './runner.ts';
+import { findDataFiles, rewriteFile, runFile } from './runner.ts';
 
 /**
  * Runs etcd raft's data files against our core: `npm run conformance -- [DIR]`. DIR (or FLOTILLA_RAFT_TESTDATA)
- * has the folders quorum, confchange and interaction. Prints the first difference of each file that fails.
+ * has the folders quorum, confchange and interaction. Prints the first difference of each file that fails. With
+ * `--rewrite DIR` the files get what they print now; that is for our own ones, in `scenarios`.
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const given = process.argv[2] ?? process.env.FLOTILLA_RAFT_TESTDATA;
+const args = process.argv.slice(2);
+const rewrite = args[0] === '--rewrite';
+if (rewrite) args.shift();
+const given = args[0] ?? process.env.FLOTILLA_RAFT_TESTDATA;
 const directory = given === undefined ? resolve(root, '../shared/conformance/etcd-raft') : resolve(given);
 const files = findDataFiles(directory);
 
@@ -24,6 +28,7 @@ if (files === undefined) {
   let passed = 0;
   let failed = 0;
   for (const file of files) {
+    if (rewrite) rewriteFile(file, (limit) => prng.below(limit));
     const result = runFile(file, (limit) => prng.below(limit));
     passed += result.passed;
     failed += result.failed;

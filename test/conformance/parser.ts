@@ -16,6 +16,9 @@ export interface TestCase {
   readonly args: readonly Argument[];
   readonly input: string;
   readonly expected: string;
+  /** 0-based lines of the expected block, the closing blank line not included. */
+  readonly expectedFrom: number;
+  readonly expectedTo: number;
 }
 
 /** The file does not follow the grammar, or a command was called in a way that it does not know. */
@@ -40,27 +43,36 @@ export function parseFile(text: string): TestCase[] {
     while (at < lines.length && lines[at] !== SEPARATOR) input.push(lines[at++] as string);
     if (at === lines.length) throw new MalformedError(`line ${line}: no ${SEPARATOR} after the directive`);
     at++;
+    const expectedFrom = at;
     const block = lines[at] === SEPARATOR ? doubleBlock(lines, at + 1) : simpleBlock(lines, at);
+    const expectedTo = block.end;
     at = block.next;
     const { command, args } = parseDirective(directive);
-    cases.push({ line, command, args, input: input.join('\n').trim(), expected: block.text });
+    const expected = block.text;
+    cases.push({ line, command, args, input: input.join('\n').trim(), expected, expectedFrom, expectedTo });
   }
   return cases;
 }
 
-function simpleBlock(lines: readonly string[], begin: number): { text: string; next: number } {
+interface Block {
+  readonly text: string;
+  readonly end: number;
+  readonly next: number;
+}
+
+function simpleBlock(lines: readonly string[], begin: number): Block {
   let text = '';
   let at = begin;
   for (; at < lines.length; at++) {
     const line = lines[at] as string;
-    if (line.trim() === '') return { text, next: at + 1 };
+    if (line.trim() === '') return { text, end: at, next: at + 1 };
     text += `${line}\n`;
   }
-  return { text, next: at };
+  return { text, end: at, next: at };
 }
 
 /** Between doubled separators blank lines may be expected too. */
-function doubleBlock(lines: readonly string[], begin: number): { text: string; next: number } {
+function doubleBlock(lines: readonly string[], begin: number): Block {
   let text = '';
   for (let at = begin; at < lines.length; at++) {
     if (lines[at] === SEPARATOR && lines[at + 1] === SEPARATOR) {
@@ -68,7 +80,7 @@ function doubleBlock(lines: readonly string[], begin: number): { text: string; n
       if (after !== undefined && after.trim() !== '') {
         throw new MalformedError(`line ${at + 3}: a blank line has to follow a double separator`);
       }
-      return { text, next: at + 3 };
+      return { text, end: at + 2, next: at + 3 };
     }
     text += `${lines[at]}\n`;
   }

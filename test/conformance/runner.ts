@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runInteraction } from './commands.ts';
 import { ConfChangeSuite } from './confchange-suite.ts';
@@ -57,6 +57,22 @@ export function runFile(file: DataFile, random: (limit: number) => number): File
     passed++;
   }
   return { passed, failed: 0, difference: undefined };
+}
+
+/** Writes what the cases print now in place of what they expect. For our own files, to be read before they are committed. */
+export function rewriteFile(file: DataFile, random: (limit: number) => number): void {
+  const text = readFileSync(file.path, 'utf8');
+  const lines = text.split('\n');
+  const run = runnerOf(file.suite, random);
+  let output = '';
+  let at = 0;
+  for (const test of parseFile(text)) {
+    for (; at < test.expectedFrom; at++) output += `${lines[at]}\n`;
+    const actual = run(test);
+    output += actual === '' || actual.endsWith('\n') ? actual : `${actual}\n`;
+    at = test.expectedTo;
+  }
+  writeFileSync(file.path, output + lines.slice(at).join('\n'));
 }
 
 function runnerOf(suite: Suite, random: (limit: number) => number): (test: TestCase) => string {

@@ -146,6 +146,8 @@ test('a joint election is lost with one of the two majorities (thesis 4.3)', () 
 test('the first answer of a voter counts, later ones do not', () => {
   const member = lone([1], 1);
   member.node.campaign();
+  member.node.ready();
+  member.node.advance(); // The own vote counts.
   const answer = (from: number, reject: boolean): void => {
     member.node.step(messageOf({ kind: MessageKind.voteResp, from, to: 1, term: 2, reject }));
   };

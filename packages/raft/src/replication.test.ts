@@ -272,6 +272,15 @@ describe('flow control', () => {
     expect(logTerms(cluster.member(2))).toEqual(logTerms(cluster.member(1)));
   });
 
+  test('an answer to a probe that tells nothing new still ends the probing: the logs agree there', () => {
+    const cluster = new TestCluster(2);
+    const leader = cluster.elect(1);
+    leader.reportUnreachable(2);
+    expect(leader.status().progress.get(2)).toMatchObject({ state: 'probe', match: 1 });
+    leader.step(messageOf({ kind: MessageKind.appResp, from: 2, to: 1, term: 1, index: 1 }));
+    expect(leader.status().progress.get(2)).toMatchObject({ state: 'replicate', match: 1, next: 2 });
+  });
+
   test('unreachable members are probed from what matches', () => {
     const cluster = new TestCluster(2);
     cluster.elect(1);
