@@ -39,8 +39,9 @@ export class Running {
   #exited: Exit | undefined;
   #closed = false;
 
-  constructor(args: readonly string[], options: StartOptions = {}) {
-    this.#child = spawn(node, ['--conditions=flotilla-source', main, ...args], {
+  constructor(args: readonly string[], options: StartOptions & { readonly file?: string } = {}) {
+    const words = options.file === undefined ? ['--conditions=flotilla-source', main, ...args] : args;
+    this.#child = spawn(options.file ?? node, words, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: environment(options.env),
       cwd: options.cwd ?? root,
@@ -135,6 +136,11 @@ export class Running {
     const words = [...this.out, ...this.err].slice(-20).join('\n');
     return `the process (exit code ${code}, signal ${signal}), which said\n${words}\n,`;
   }
+}
+
+/** A command line as a person pastes it. It becomes that very process, so that signals reach it. */
+export function runShell(command: string): Running {
+  return new Running(['-c', `exec ${command}`], { file: 'sh' });
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

@@ -65,18 +65,17 @@ export const devCommand: CommandSpec = {
     const plan = planDev({ ...settings, directory: place });
     const continues = checkData(plan);
     mkdirSync(place, { recursive: true, mode: 0o700 });
-    output.note(clusterText({ ...settings, directory: place }, continues));
-    for (const id of forgottenStores(place, plan)) {
-      output.note(
+    const forgotten = forgottenStores(place, plan).map(
+      (id) =>
         `warning: ${place} also holds store ${id}, which stays down: start with more --stores to use it`,
-      );
-    }
+    );
     const supervisor = new Supervisor({
       plan,
       logDirectory: join(place, 'logs'),
       restart: options.restart === true,
       temporaryDirectory: ephemeral ? place : undefined,
       output,
+      greeting: [clusterText({ ...settings, directory: place }, continues), ...forgotten],
       open: () => Database.open(plan.endpoints, globals.timeoutMs),
     });
     await supervisor.run();

@@ -22,6 +22,8 @@ export interface SupervisorOptions {
   /** Removed at the end. */
   readonly temporaryDirectory: string | undefined;
   readonly output: Output;
+  /** Said first, as soon as the process can be stopped in good order. */
+  readonly greeting: readonly string[];
   readonly open: () => Promise<Database>;
 }
 
@@ -53,9 +55,11 @@ export class Supervisor {
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
     const onSignal = (): void => this.#stop();
     for (const signal of signals) process.on(signal, onSignal);
+    for (const line of this.#options.greeting) this.#options.output.note(line);
     try {
       for (const plan of this.#options.plan.stores) this.#seats.push(this.#seat(plan));
-      await this.#untilReady();
+      // A cluster that ends before it is ready is not waited for.
+      await Promise.race([this.#untilReady(), gone]);
       await gone;
     } finally {
       for (const signal of signals) process.off(signal, onSignal);
