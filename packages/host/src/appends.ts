@@ -20,7 +20,8 @@ export function makeLogWrite(replica: Replica, message: Message, logStore: LogSt
     }
     replica.installing = true;
     const start = { index: snapshot.index, term: snapshot.term, confState: snapshot.confState };
-    return withHardState({ group, replica: replica.record(staged.generation, start) }, hardState);
+    const write = { group, replica: replica.record(staged.generation, start) };
+    return withHardState(entries.length > 0 ? { ...write, entries } : write, hardState);
   }
   if (entries.length > 0) return withHardState({ group, entries }, hardState);
   if (hardState === undefined) return undefined;

@@ -20,6 +20,7 @@ export class Applier {
   readonly #failed: (cause: Error) => void;
   readonly #queue = new Set<Replica>();
   #bytesPending = 0;
+  #stopped = false;
 
   constructor(options: {
     readonly logStore: LogStore;
@@ -52,6 +53,10 @@ export class Applier {
 
   drop(replica: Replica): void {
     this.#queue.delete(replica);
+  }
+
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** True if a slice could be applied now. */
@@ -112,6 +117,7 @@ export class Applier {
     }));
     this.#bytesPending += bytes;
     this.#stateStore.commit((failure) => {
+      if (this.#stopped) return;
       if (failure !== undefined) {
         this.#failed(failure);
         return;
@@ -120,8 +126,9 @@ export class Applier {
       for (const { replica, generation, index } of stands) {
         if (replica.generation !== generation || replica.broken !== undefined) continue;
         replica.durableIndex = Math.max(replica.durableIndex, index);
-        this.#compact(replica);
+        this.#guard(replica, () => this.#compact(replica));
       }
+      this.#committer.start();
       if (this.#queue.size > 0) this.#resume();
     });
   }
@@ -133,6 +140,5 @@ export class Applier {
     const compactTo = Math.min(replica.durableIndex, Math.floor((first + last) / 2));
     if (compactTo < first) return;
     this.#committer.add({ replica, write: { group: replica.group, compactTo }, responses: [] });
-    this.#committer.start();
   }
 }

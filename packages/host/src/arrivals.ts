@@ -115,6 +115,10 @@ export class Arrivals {
       case MessageKind.heartbeatResp:
         // These come as streams and in beats only.
         return;
+      case MessageKind.prop:
+      case MessageKind.transferLeader:
+        // Nobody passes these on here: an entry that no leader has stamped would stop every replica.
+        return;
       default:
     }
     this.step(replica, message);

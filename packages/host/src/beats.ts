@@ -67,7 +67,7 @@ export class BeatHandler {
       // Older rounds of the same leader may still wait for their answer: the newest covers them.
       if (!replica.isFromLeader(message)) continue;
       replica.echo = { to: beat.from, term: beat.term, round };
-      replica.noteLeaderCommit(beat.leaderCommit, this.#now());
+      if (beat.leaderCommit > 0) replica.noteLeaderCommit(beat.leaderCommit, this.#now());
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Message } from '@flotilla/base';
+import { CorruptionError, type Message } from '@flotilla/base';
 import type { LogStore, LogWrite } from '@flotilla/ports';
 import { entriesBytes } from '@flotilla/raft';
 import type { Replica } from './replica.ts';
@@ -52,17 +52,26 @@ export class Committer {
     if (this.#startedAt !== undefined || this.#queue.length === 0) return;
     const work = this.#take();
     const writes: LogWrite[] = [];
-    for (const { write } of work) if (write !== undefined) writes.push(write);
+    for (const { replica, write } of work) {
+      // What a broken replica wanted is never acknowledged, and its damaged log would refuse it.
+      if (write !== undefined && replica.broken === undefined) writes.push(write);
+    }
     if (writes.length === 0) {
       this.#durable(work);
       return;
     }
     this.#startedAt = this.#now();
-    this.#logStore.commit(writes, (failure) => {
-      this.#startedAt = undefined;
-      if (failure === undefined) this.#durable(work);
-      else this.#failed(failure);
-    });
+    try {
+      this.#logStore.commit(writes, (failure) => {
+        this.#startedAt = undefined;
+        if (failure === undefined) this.#durable(work);
+        else this.#failed(failure);
+      });
+    } catch (cause) {
+      if (!(cause instanceof CorruptionError)) throw cause;
+      // Reads of the log may show a part of these writes already: only a new start knows what is there.
+      this.#failed(cause);
+    }
   }
 
   /** As much of the queue, in order, as one transaction may hold. */

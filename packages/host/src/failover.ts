@@ -16,8 +16,9 @@ export class Failover {
   readonly #random: Random;
   readonly #tuning: HostTuning;
   readonly #now: () => number;
-  readonly #campaigns: (replica: Replica) => void;
+  readonly #act: (replica: Replica, work: () => void) => void;
   readonly #due = new Set<Replica>();
+  #stopped = false;
   #timer: TimerId | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
@@ -26,14 +27,14 @@ export class Failover {
     readonly random: Random;
     readonly tuning: HostTuning;
     readonly now: () => number;
-    /** Called after a core was told to forget its leader or to campaign. */
-    readonly campaigns: (replica: Replica) => void;
+    /** Runs work on the replica's core, which may meet damaged data of its own, and sees to what comes of it. */
+    readonly act: (replica: Replica, work: () => void) => void;
   }) {
     this.#timers = options.timers;
     this.#random = options.random.fork('failover');
     this.#tuning = options.tuning;
     this.#now = options.now;
-    this.#campaigns = options.campaigns;
+    this.#act = options.act;
   }
 
   /** The connection to that store is gone. */
@@ -54,9 +55,18 @@ export class Failover {
 
   /** A voter refused because of a promise that lasts so much longer. */
   refused(replica: Replica, remainingMs: number): void {
-    if (replica.isLeader || replica.raft.leaderId !== 0 || replica.refusalsLeft === 0) return;
+    if (replica.broken !== undefined || replica.isLeader || replica.raft.leaderId !== 0) return;
+    // Whatever the other says: no promise lasts longer than this, and none is a number that is none.
+    if (!(remainingMs >= 0)) return;
+    const from = this.#now() + Math.min(remainingMs, this.#tuning.promiseMs);
+    if (replica.campaignAt !== undefined) {
+      // Each voter may refuse the same campaign: together they cost one try, and the longest promise counts.
+      if (from > replica.campaignAt) this.#plan(replica, from, 0);
+      return;
+    }
+    if (replica.refusalsLeft === 0) return;
     replica.refusalsLeft--;
-    this.#plan(replica, this.#now() + Math.min(remainingMs, this.#tuning.promiseMs), 0);
+    this.#plan(replica, from, 0);
   }
 
   /** A leader was heard: nothing to do any more. */
@@ -69,6 +79,7 @@ export class Failover {
   }
 
   stop(): void {
+    this.#stopped = true;
     if (this.#timer !== undefined) this.#timers.clear(this.#timer);
     this.#timer = undefined;
     this.#due.clear();
@@ -79,6 +90,7 @@ export class Failover {
   }
 
   #planAt(replica: Replica, from: number, rank: number): void {
+    if (this.#stopped) return;
     const wait = this.#tuning.failoverRankMs * rank;
     const jitter = (this.#random.below(1000) / 1000) * this.#tuning.failoverJitterMs;
     replica.campaignAt = Math.max(from, replica.promise.until) + wait + jitter;
@@ -108,15 +120,11 @@ export class Failover {
       // A leader that was forgotten gets no vote from us by mistake: the promise has ended by now.
       if (replica.forgetAt !== undefined && replica.forgetAt <= now) {
         replica.forgetAt = undefined;
-        replica.raft.forgetLeader();
-        this.#campaigns(replica);
+        this.#act(replica, () => replica.raft.forgetLeader());
       }
       if (replica.campaignAt !== undefined && replica.campaignAt <= now) {
         replica.campaignAt = undefined;
-        if (!replica.isLeader && replica.broken === undefined) {
-          replica.raft.campaign();
-          this.#campaigns(replica);
-        }
+        if (!replica.isLeader) this.#act(replica, () => replica.raft.campaign());
       }
       if (replica.forgetAt === undefined && replica.campaignAt === undefined) this.#due.delete(replica);
     }

@@ -1,31 +1,31 @@
 import {
   APPEND_THREAD,
   APPLY_THREAD,
-  CorruptionError,
-  DecodeError,
   type GroupName,
   type Message,
-  MessageKind,
   type RaftId,
   type StoreId,
 } from '@flotilla/base';
-import type { Lane, PeerHandler, PeerIdentity, TimerId } from '@flotilla/ports';
-import { RaftStateError } from '@flotilla/raft';
-import { FrameKind, type ReplicaPlace } from '@flotilla/wire';
+import type { PeerHandler, PeerIdentity, TimerId } from '@flotilla/ports';
+import type { ReplicaPlace } from '@flotilla/wire';
 import { refusalOf } from './admission.ts';
 import { makeLogWrite } from './appends.ts';
 import { Applier } from './applier.ts';
 import { Arrivals } from './arrivals.ts';
 import { type AppendWork, Committer } from './committer.ts';
+import { Departures } from './departures.ts';
 import { Failover } from './failover.ts';
+import { isReplicaFault } from './faults.ts';
+import { HandAway } from './hand-away.ts';
 import type { HostOptions, HostPorts } from './host-ports.ts';
-import { Inbox } from './inbox.ts';
 import { Rounds } from './lease.ts';
 import type { Proposal, ReadBatch } from './machine.ts';
+import { Mail } from './mail.ts';
 import { Outbox } from './outbox.ts';
+import { ReadDesk } from './read-desk.ts';
 import { LeaseReader } from './reads.ts';
 import type { Replica } from './replica.ts';
-import { ReplicaShelf } from './shelf.ts';
+import { ReplicaShelf, type UnopenedReplica } from './shelf.ts';
 import { releaseGeneration, SnapshotReceiver } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
 import { StallGuard } from './stall-guard.ts';
@@ -47,22 +47,24 @@ export class Host {
   readonly #outbox: Outbox;
   readonly #committer: Committer;
   readonly #failover: Failover;
-  readonly #reader: LeaseReader;
+  readonly #reads: ReadDesk;
   readonly #arrivals: Arrivals;
+  readonly #departures: Departures;
+  readonly #handAway: HandAway;
   readonly #applier: Applier;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
   readonly #shelf: ReplicaShelf;
-  readonly #inbox: Inbox;
+  readonly #mail: Mail;
   readonly #stalls: StallGuard;
   readonly #peers = new Map<StoreId, PeerIdentity>();
   readonly #dirty = new Set<Replica>();
-  readonly #withReads = new Set<Replica>();
   #turnPlanned = false;
   #inTurn = false;
   #stopped = false;
   #ticker: TimerId | undefined;
-  #handedAway = false;
+  /** Something asked for a turn while one was under way. */
+  #againDue = false;
 
   constructor(ports: HostPorts, options: HostOptions) {
     this.#ports = ports;
@@ -72,9 +74,8 @@ export class Host {
     const tuning = this.#tuning;
     const now = (): number => ports.clock.monoMs();
     this.#stalls = new StallGuard(ports.clock, tuning);
-    this.#inbox = new Inbox(tuning.inboxBytesMax);
     this.#outbox = new Outbox(ports.links, this.#rounds, now);
-    this.#shelf = new ReplicaShelf(ports, options, tuning);
+    this.#shelf = new ReplicaShelf(ports, options, tuning, (what, cause) => this.#fatal(what, cause));
     this.#committer = new Committer({
       logStore: ports.logStore,
       tuning,
@@ -87,9 +88,18 @@ export class Host {
       random: ports.random,
       tuning,
       now,
-      campaigns: (replica) => this.#touch(replica),
+      act: (replica, work) => this.#act(replica, work),
     });
-    this.#reader = new LeaseReader(tuning, now, () => this.#stalls.barrier);
+    const reader = new LeaseReader({
+      tuning,
+      now,
+      observe: () => {
+        this.#stalls.observe();
+        return this.#stalls.barrier;
+      },
+      guard: (replica, work) => this.#guard(replica, work),
+    });
+    this.#reads = new ReadDesk(reader, tuning);
     this.#arrivals = new Arrivals({
       clock: ports.clock,
       links: ports.links,
@@ -117,8 +127,20 @@ export class Host {
       hasher: ports.hasher,
       tuning,
       log: ports.log,
+      now,
     };
-    this.#sender = new SnapshotSender({ ...snapshots, reported: (replica) => this.#touch(replica) });
+    this.#sender = new SnapshotSender({
+      ...snapshots,
+      reported: (replica) => this.#touch(replica),
+      guard: (replica, work) => this.#guard(replica, work),
+    });
+    this.#departures = new Departures(this.#outbox, this.#sender, now);
+    this.#handAway = new HandAway({
+      tuning,
+      links: ports.links,
+      log: ports.log,
+      transfer: (replica, to) => this.transferLeader(replica, to),
+    });
     this.#receiver = new SnapshotReceiver({
       ...snapshots,
       find: (offer, storeId) => {
@@ -128,6 +150,14 @@ export class Host {
       hasRoom: () => ports.disk.freeBytes() > tuning.diskLowBytes,
       complete: (replica, message) => this.#offerStaged(replica, message),
       failed: (cause) => this.#fatal('a commit of the state failed', cause),
+    });
+    this.#mail = new Mail({
+      bytesMax: tuning.inboxBytesMax,
+      log: ports.log,
+      arrivals: this.#arrivals,
+      receiver: this.#receiver,
+      sender: this.#sender,
+      onFrame: options.onFrame,
     });
   }
 
@@ -140,7 +170,9 @@ export class Host {
         this.#options.onPeer?.(peer.storeId, true);
       },
       onDown: (storeId) => this.#peerDown(storeId),
-      onFrame: (storeId, lane, kind, body) => this.#onFrame(storeId, lane, kind, body),
+      onFrame: (storeId, lane, kind, body) => {
+        if (!this.#stopped && this.#mail.take({ storeId, lane, kind, body })) this.#wake();
+      },
     };
     links.bind(handler);
     const holdBackUntil = clock.monoMs() + this.#tuning.promiseMs;
@@ -155,6 +187,9 @@ export class Host {
     this.#stopped = true;
     if (this.#ticker !== undefined) this.#ports.timers.clear(this.#ticker);
     this.#failover.stop();
+    this.#applier.stop();
+    this.#receiver.stop();
+    this.#shelf.stop();
   }
 
   replicas(): Iterable<Replica> {
@@ -163,6 +198,11 @@ export class Host {
 
   replica(gid: number): Replica | undefined {
     return this.#shelf.get(gid);
+  }
+
+  /** Replicas that the log knows and that could not be opened. */
+  unopened(): Iterable<UnopenedReplica> {
+    return this.#shelf.unopened();
   }
 
   peer(storeId: StoreId): PeerIdentity | undefined {
@@ -174,11 +214,11 @@ export class Host {
   }
 
   get leaseReads(): number {
-    return this.#reader.leaseReads;
+    return this.#reads.reader.leaseReads;
   }
 
   get indexReads(): number {
-    return this.#reader.indexReads;
+    return this.#reads.reader.indexReads;
   }
 
   /**
@@ -212,101 +252,39 @@ export class Host {
       proposal.refused(refusal);
       return;
     }
-    replica.waiting.push(proposal);
-    replica.waitingBytes += proposal.data.length;
+    replica.enqueue(proposal);
     this.#touch(replica);
   }
 
   /** Linearizable on the leader, or at any replica through the leader's read index. */
   read(replica: Replica, batch: ReadBatch): void {
-    if (replica.broken !== undefined) {
-      batch.refused({ kind: 'not-leader' });
-      return;
-    }
-    replica.reads.fresh.push(batch);
-    this.#withReads.add(replica);
-    this.#wake();
+    if (this.#reads.add(replica, batch)) this.#wake();
+  }
+
+  /** Evaluates and delivers at once, on whatever state is applied here. */
+  readNow(replica: Replica, batch: ReadBatch): void {
+    this.attempt(replica, () => {
+      batch.evaluate();
+      batch.deliver();
+    });
+    if (replica.broken !== undefined) batch.refused({ kind: 'not-leader' });
+  }
+
+  /** Runs work on the state of a replica: if that state proves damaged, this replica stops and nothing else. */
+  attempt(replica: Replica, work: () => void): void {
+    if (replica.broken === undefined) this.#guard(replica, work);
   }
 
   transferLeader(replica: Replica, to: RaftId): void {
-    replica.raft.transferLeader(to);
-    this.#touch(replica);
+    this.#act(replica, () => replica.raft.transferLeader(to));
   }
 
-  /** Hands every leadership to the follower that is furthest. */
+  /** Hands every leadership to the follower that is furthest. May be repeated. */
   handAwayAll(): void {
-    for (const replica of this.#shelf.all()) {
-      if (!replica.isLeader || replica.broken !== undefined) continue;
-      const target = this.#bestFollower(replica);
-      if (target !== undefined) this.transferLeader(replica, target);
-    }
-  }
-
-  #bestFollower(replica: Replica): RaftId | undefined {
-    let best: RaftId | undefined;
-    let bestMatch = -1;
-    for (const [id, progress] of replica.raft.status().progress) {
-      const store = replica.storeOf(id);
-      const isVoter = replica.confState.voters.includes(id);
-      if (id === replica.raftId || !isVoter || store === undefined || !this.#ports.links.isUp(store))
-        continue;
-      if (progress.match > bestMatch) {
-        best = id;
-        bestMatch = progress.match;
-      }
-    }
-    return best;
+    this.#handAway.all(this.#shelf.all());
   }
 
   // Inbox
-
-  #onFrame(storeId: StoreId, lane: Lane, kind: number, body: Uint8Array): void {
-    if (this.#stopped) return;
-    if (this.#inbox.push({ storeId, lane, kind, body })) this.#wake();
-  }
-
-  #drainInbox(): void {
-    for (let frame = this.#inbox.shift(); frame !== undefined; frame = this.#inbox.shift()) {
-      try {
-        this.#handle(frame.storeId, frame.lane, frame.kind, frame.body);
-      } catch (cause) {
-        if (!(cause instanceof DecodeError)) throw cause;
-        this.#ports.log.log('warn', 'frame-refused', {
-          from: frame.storeId,
-          kind: frame.kind,
-          why: cause.message,
-        });
-      }
-    }
-  }
-
-  #handle(storeId: StoreId, lane: Lane, kind: number, body: Uint8Array): void {
-    switch (kind) {
-      case FrameKind.raft:
-        this.#arrivals.onRaft(storeId, body);
-        return;
-      case FrameKind.beat:
-        this.#arrivals.onBeats(storeId, body);
-        return;
-      case FrameKind.beatAck:
-        this.#arrivals.onBeatAcks(storeId, body);
-        return;
-      case FrameKind.voteRefusal:
-        this.#arrivals.onVoteRefusal(storeId, body);
-        return;
-      case FrameKind.snapshotOffer:
-        this.#receiver.onOffer(storeId, body);
-        return;
-      case FrameKind.snapshotChunk:
-        this.#receiver.onChunk(storeId, body);
-        return;
-      case FrameKind.snapshotAck:
-        this.#sender.onAck(storeId, body);
-        return;
-      default:
-        this.#options.onFrame?.(storeId, lane, kind, body);
-    }
-  }
 
   /** What happens inside a core may meet damaged data of that replica: never more than that replica ends. */
   #stepCore(replica: Replica, message: Message): void {
@@ -326,6 +304,7 @@ export class Host {
   }
 
   #peerDown(storeId: StoreId): void {
+    if (this.#stopped) return;
     this.#peers.delete(storeId);
     this.#outbox.drop(storeId);
     this.#sender.dropped(storeId);
@@ -347,7 +326,15 @@ export class Host {
     this.#wake();
   }
 
+  /** Runs work on the core of a replica, from outside of a turn. */
+  #act(replica: Replica, work: () => void): void {
+    if (replica.broken !== undefined) return;
+    this.#guard(replica, work);
+    this.#touch(replica);
+  }
+
   #wake(): void {
+    this.#againDue = true;
     if (this.#turnPlanned || this.#inTurn || this.#stopped) return;
     this.#turnPlanned = true;
     this.#ports.timers.soon(() => {
@@ -359,23 +346,33 @@ export class Host {
   #turn(): void {
     if (this.#stopped || this.#inTurn) return;
     this.#inTurn = true;
+    this.#againDue = false;
     this.#stalls.observe();
-    this.#drainInbox();
-    for (let pass = 0; pass < PASSES_MAX && this.#dirty.size > 0; pass++) {
+    this.#mail.open();
+    this.#work();
+    if (!this.#stopped) this.#answerReads();
+    // After a fatal fault nothing leaves any more: neither frames nor replies.
+    if (!this.#stopped) this.#outbox.flush();
+    if (!this.#stopped) this.#options.onTurnEnd?.();
+    this.#inTurn = false;
+    if (this.#againDue || this.#hasWork || this.#reads.reader.cut) this.#wake();
+  }
+
+  /** A core has something ready, or a slice could be applied that no core hands out again. */
+  get #hasWork(): boolean {
+    return this.#dirty.size > 0 || this.#applier.hasWork;
+  }
+
+  #work(): void {
+    for (let pass = 0; pass < PASSES_MAX && this.#hasWork && !this.#stopped; pass++) {
+      this.#againDue = false;
       this.#collect();
       // Followers get the entries before our own disk does: their writes run beside ours.
       this.#outbox.flush();
       this.#committer.start();
       this.#applier.run();
     }
-    this.#committer.start();
-    if (this.#withReads.size > 0) this.#answerReads();
-    this.#outbox.flush();
-    this.#options.onTurnEnd?.();
-    this.#inTurn = false;
-    if (this.#dirty.size > 0 || this.#applier.hasWork || this.#inbox.length > 0) {
-      this.#wake();
-    }
+    if (!this.#stopped) this.#committer.start();
   }
 
   #collect(): void {
@@ -389,7 +386,11 @@ export class Host {
         else if (!replica.isLeader) replica.refuseWaiting();
         while (replica.raft.hasReady()) {
           const ready = replica.raft.ready();
-          for (const read of ready.readStates) replica.reads.confirm(read.context, read.index);
+          for (const read of ready.readStates) {
+            replica.reads.confirm(read.context, read.index);
+            // A voter alone confirms at once, when the reads of this turn are through.
+            this.#againDue = true;
+          }
           for (const message of ready.messages) this.#route(replica, message);
           this.#watchLeadership(replica);
         }
@@ -411,46 +412,7 @@ export class Host {
       replica.raft.step(message);
       return;
     }
-    this.#send(replica, message);
-  }
-
-  #send(replica: Replica, message: Message): void {
-    const store = replica.storeOf(message.to);
-    if (store === undefined) return;
-    switch (message.kind) {
-      case MessageKind.heartbeat:
-        this.#outbox.addBeat(store, {
-          group: replica.group,
-          from: message.from,
-          to: message.to,
-          term: message.term,
-          commit: message.commit,
-          leaderCommit: replica.raft.commitIndex,
-          context: message.context,
-        });
-        return;
-      case MessageKind.heartbeatResp: {
-        const { echo } = replica;
-        const isSame = echo.to === message.to && echo.term === message.term;
-        this.#outbox.addAck(store, {
-          group: replica.group,
-          from: message.from,
-          to: message.to,
-          term: message.term,
-          round: isSame ? echo.round : 0,
-          context: message.context,
-        });
-        return;
-      }
-      case MessageKind.snap:
-        this.#sender.start(replica, message, store);
-        return;
-      case MessageKind.timeoutNow:
-        replica.lease.forfeit();
-        break;
-      default:
-    }
-    this.#outbox.add(store, replica.group, message);
+    this.#departures.send(replica, message);
   }
 
   /** Leadership came or went: what rested on it ends, before anything else of the turn. */
@@ -458,11 +420,8 @@ export class Host {
     const { raft } = replica;
     const leads = replica.isLeader;
     if (replica.wasLeader && (!leads || replica.ledTerm !== raft.term)) {
-      replica.wasLeader = false;
-      replica.losePending();
       if (!leads) replica.refuseWaiting();
-      this.#sender.forget(replica);
-      this.#options.onLeadership?.(replica, false);
+      this.#endLeadership(replica);
     }
     if (leads && !replica.wasLeader) {
       replica.wasLeader = true;
@@ -471,6 +430,13 @@ export class Host {
       this.#ports.log.log('info', 'leader-elected', { group: replica.name, term: raft.term });
       this.#options.onLeadership?.(replica, true);
     }
+  }
+
+  #endLeadership(replica: Replica): void {
+    replica.wasLeader = false;
+    replica.losePending();
+    this.#sender.forget(replica);
+    this.#options.onLeadership?.(replica, false);
   }
 
   // Durability
@@ -491,7 +457,7 @@ export class Host {
         if (write?.replica !== undefined && replica.staged !== undefined) this.#install(replica);
         for (const response of responses) {
           if (response.to === replica.raftId) replica.raft.step(response);
-          else this.#send(replica, response);
+          else this.#departures.send(replica, response);
         }
       });
       this.#dirty.add(replica);
@@ -510,12 +476,8 @@ export class Host {
   // Reads
 
   #answerReads(): void {
-    const replicas = [...this.#withReads];
-    const asked = this.#reader.run(replicas);
-    for (const replica of replicas) if (replica.reads.isIdle) this.#withReads.delete(replica);
-    if (!asked) return;
-    for (const replica of replicas) this.#dirty.add(replica);
-    this.#collect();
+    for (const replica of this.#reads.answer()) this.#dirty.add(replica);
+    if (this.#dirty.size > 0) this.#collect();
   }
 
   // Ticks
@@ -535,16 +497,13 @@ export class Host {
       if (replica.broken !== undefined) continue;
       // A promise also binds its giver: no campaign of its own meanwhile.
       if (replica.isLeader || replica.isAlone || !replica.promise.holds(now)) {
-        replica.raft.tick();
+        this.#guard(replica, () => replica.raft.tick());
         this.#dirty.add(replica);
       }
-      if (!replica.reads.isIdle) {
-        replica.reads.dropExpired(now);
-        replica.reads.retry(now - this.#tuning.readRetryMs);
-        this.#withReads.add(replica);
-      }
+      this.#reads.tick(replica, now);
     }
     this.#sender.tick();
+    this.#receiver.tick();
     this.#watchCommit(now);
     this.#turn();
   }
@@ -553,12 +512,8 @@ export class Host {
     const pending = this.#committer.pendingMs(now);
     if (pending > this.#tuning.commitStuckMs) {
       this.#fatal(`a log commit has been pending for ${Math.round(pending)} ms`, undefined);
-    } else if (pending > this.#tuning.commitSlowMs && !this.#handedAway) {
-      this.#handedAway = true;
-      this.#ports.log.log('warn', 'slow-disk', { pendingMs: Math.round(pending) });
-      this.handAwayAll();
-    } else if (pending < this.#tuning.commitSlowMs) {
-      this.#handedAway = false;
+    } else {
+      this.#handAway.watch(pending, this.#shelf.all());
     }
   }
 
@@ -569,13 +524,17 @@ export class Host {
     try {
       work();
     } catch (cause) {
-      const isOwnData = cause instanceof CorruptionError || cause instanceof RaftStateError;
-      if (!isOwnData && !this.#options.isReplicaFault?.(cause)) throw cause;
+      if (!isReplicaFault(cause, this.#options.isReplicaFault)) throw cause;
+      if (replica.broken !== undefined) return;
       this.#shelf.quarantine(replica, cause as Error);
-      replica.losePending();
       replica.refuseWaiting();
       replica.reads.refuseAll({ kind: 'not-leader' });
       this.#applier.drop(replica);
+      this.#receiver.forget(replica);
+      if (replica.wasLeader) this.#endLeadership(replica);
+      else replica.losePending();
+      // Replies of what was refused leave with the next turn.
+      this.#wake();
     }
   }
 

@@ -1,4 +1,4 @@
-import { type ConfState, type GroupName, Reader, Writer } from '@flotilla/base';
+import { type ConfState, CorruptionError, type GroupName, Reader, Writer } from '@flotilla/base';
 import {
   type ReplicaPlace,
   readConfState,
@@ -81,7 +81,10 @@ export function encodeMeta(meta: ReplicaMeta): Uint8Array {
 
 export function decodeMeta(bytes: Uint8Array): ReplicaMeta {
   const from = new Reader(bytes);
-  from.skip(1);
+  const format = from.u8();
+  if (format !== META_FORMAT) {
+    throw new CorruptionError(`the record of a replica has format ${format}: a newer version wrote it`);
+  }
   return {
     appliedIndex: from.u53(),
     appliedTerm: from.u53(),

@@ -7,13 +7,13 @@ import type { RaftId } from '@flotilla/base';
 
 /** Follower's side, of one replica. All times are of this store's monotonic clock. */
 export class VotePromise {
-  #until: number;
+  /** Until then the replica refuses everybody: a promise from before a restart may still hold. */
+  readonly #holdBackUntil: number;
+  #until: number = Number.NEGATIVE_INFINITY;
   #to: RaftId | undefined;
 
-  /** Until `holdBackUntil` the replica refuses everybody: a promise from before a restart may still hold. */
   constructor(holdBackUntil: number) {
-    this.#until = holdBackUntil;
-    this.#to = undefined;
+    this.#holdBackUntil = holdBackUntil;
   }
 
   /** A later promise replaces the former; it never ends earlier, because clock readings do not go back. */
@@ -23,17 +23,22 @@ export class VotePromise {
     this.#until = until;
   }
 
+  /** When this replica may campaign again, if it hears nobody until then. */
   get until(): number {
-    return this.#until;
+    return Math.max(this.#until, this.#holdBackUntil);
   }
 
   holds(now: number): boolean {
-    return now < this.#until;
+    return now < this.until;
   }
 
-  /** How long a vote for `candidate` is out of the question; 0 when it is not. */
+  /**
+   * How long a vote for `candidate` is out of the question; 0 when it is not. The leader that was promised may
+   * have it, but not during the hold-back: the promise that the restart forgot was perhaps given to another.
+   */
   remaining(candidate: RaftId, now: number): number {
-    return this.holds(now) && candidate !== this.#to ? this.#until - now : 0;
+    const until = candidate === this.#to ? this.#holdBackUntil : this.until;
+    return Math.max(0, until - now);
   }
 }
 
@@ -61,9 +66,13 @@ export class LeaderLease {
     if (stamp > (this.#answered.get(from) ?? Number.NEGATIVE_INFINITY)) this.#answered.set(from, stamp);
   }
 
-  /** Stamp of the newest round that a quorum of every given voter set has echoed. */
+  /** Stamp of the newest round that a quorum of every given voter set has promised; none once forfeited. */
   quorumStamp(self: RaftId, now: number, voterSets: readonly (readonly RaftId[])[]): number {
-    if (this.#forfeited) return Number.NEGATIVE_INFINITY;
+    return this.#forfeited ? Number.NEGATIVE_INFINITY : this.heardStamp(self, now, voterSets);
+  }
+
+  /** Stamp of the newest round that a quorum has answered: at that moment nobody else led. No lease by itself. */
+  heardStamp(self: RaftId, now: number, voterSets: readonly (readonly RaftId[])[]): number {
     let oldest = now;
     for (const voters of voterSets) {
       if (voters.length === 0) continue;

@@ -23,6 +23,15 @@ interface PeerOut {
 /** Room that one more message may need, so that no frame passes its limit. */
 const FRAME_BYTES_SOFT: number = limits.peerFrameBytes - 1024;
 
+/** As many as a frame may name; more of one turn (a tick and a read in each group) take several frames. */
+function pages<T>(items: readonly T[]): (readonly T[])[] {
+  if (items.length <= limits.groupsMax) return [items];
+  const found: (readonly T[])[] = [];
+  for (let at = 0; at < items.length; at += limits.groupsMax)
+    found.push(items.slice(at, at + limits.groupsMax));
+  return found;
+}
+
 /**
  * Gathers the consensus traffic of a turn, so that each store gets one frame of each kind. A frame that the
  * links cannot take is lost, as on any network: Raft repeats what matters.
@@ -63,16 +72,20 @@ export class Outbox {
     for (const [to, peer] of this.#peers) {
       if (peer.beats.length > 0) {
         if (round === 0) round = this.#rounds.open(this.#now());
-        const out = new Writer(32 + peer.beats.length * 56);
-        writeBeats(out, round, peer.beats);
+        for (const beats of pages(peer.beats)) {
+          const out = new Writer(32 + beats.length * 56);
+          writeBeats(out, round, beats);
+          this.#links.send(to, Lane.consensus, FrameKind.beat, out.take(), 'urgent');
+        }
         peer.beats = [];
-        this.#links.send(to, Lane.consensus, FrameKind.beat, out.take(), 'urgent');
       }
       if (peer.acks.length > 0) {
-        const out = new Writer(16 + peer.acks.length * 56);
-        writeBeatAcks(out, peer.acks);
+        for (const acks of pages(peer.acks)) {
+          const out = new Writer(16 + acks.length * 56);
+          writeBeatAcks(out, acks);
+          this.#links.send(to, Lane.consensus, FrameKind.beatAck, out.take(), 'urgent');
+        }
         peer.acks = [];
-        this.#links.send(to, Lane.consensus, FrameKind.beatAck, out.take(), 'urgent');
       }
       if (peer.urgent.length > 0) this.#send(to, peer.urgent, true);
       if (peer.normal.length > 0) this.#send(to, peer.normal, false);

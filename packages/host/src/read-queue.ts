@@ -58,6 +58,11 @@ export class ReadQueue {
     return ready;
   }
 
+  /** Taken, and not evaluated. They wait for nothing but their turn. */
+  giveBack(batches: readonly ReadBatch[], index: number): void {
+    this.#held.unshift({ index, batches: [...batches] });
+  }
+
   /** The lease is gone: held reads need a confirmation like all others. */
   freeHeld(): void {
     for (const { batches } of this.#held) this.fresh.push(...batches);

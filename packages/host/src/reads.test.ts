@@ -28,11 +28,12 @@ function leader() {
     voterSets: () => [[1, 2, 3], []],
     reads: new ReadQueue(1, new Prng(1)),
   };
-  const reader = new LeaseReader(
-    hostTuning,
-    () => 1_050,
-    () => 0,
-  );
+  const reader = new LeaseReader({
+    tuning: hostTuning,
+    now: () => 1_050,
+    observe: () => 0,
+    guard: (_replica, work) => work(),
+  });
   const read = (): void => {
     let value = -1;
     const batch: ReadBatch = {

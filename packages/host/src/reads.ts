@@ -8,70 +8,111 @@ interface Evaluated {
   readonly batches: readonly ReadBatch[];
 }
 
+/** How long the reads of one turn may take, ms; the rest waits for the next turn. */
+const SLICE_MS = 8;
+
 /**
  * Linearizable reads of one turn. A leader whose first entry of the term is applied evaluates at once; after
  * the last value of the turn the clock is read anew, and only what still stands on a lease is told. The rest
  * takes a ReadIndex round, which all reads waiting in that group share.
- *
- * A lease is not enough: the value must also contain everything that was committed when the read came. For
- * clients of the leader alone its applied state would do, as it acknowledges what it has applied. But:
- *
- * 1. The leader's disk is slow; both followers have entry 7, so it is committed. The leader applies only what
- *    is durable at home, so it stands at 6.
- * 2. A read at a follower asks the leader for the commit index, applies 7 and shows it.
- * 3. A read that comes to the leader now, after that one, must not show 6.
  */
 export class LeaseReader {
   readonly #tuning: HostTuning;
   readonly #now: () => number;
-  /** Only rounds stamped after this count: the loop or a clock misbehaved then. */
-  readonly #barrier: () => number;
+  readonly #observe: () => number;
+  readonly #guard: (replica: Replica, work: () => void) => void;
+  #stopAt = 0;
+  #cut = false;
   leaseReads = 0;
   indexReads = 0;
 
-  constructor(tuning: HostTuning, now: () => number, barrier: () => number) {
-    this.#tuning = tuning;
-    this.#now = now;
-    this.#barrier = barrier;
+  constructor(options: {
+    readonly tuning: HostTuning;
+    readonly now: () => number;
+    /** Compares the clocks anew. Only rounds stamped after the result count: the loop or a clock misbehaved then. */
+    readonly observe: () => number;
+    /** Runs the work; a fault of the replica's own data stops that replica and nothing else. */
+    readonly guard: (replica: Replica, work: () => void) => void;
+  }) {
+    this.#tuning = options.tuning;
+    this.#now = options.now;
+    this.#observe = options.observe;
+    this.#guard = options.guard;
+  }
+
+  /** The last turn was long enough: some reads could be answered in the next one. */
+  get cut(): boolean {
+    return this.#cut;
   }
 
   /** True if anything was asked of a core, which then has something ready. */
   run(replicas: Iterable<Replica>): boolean {
     const evaluated: Evaluated[] = [];
     let asked = false;
+    this.#cut = false;
+    this.#stopAt = this.#now() + SLICE_MS;
     for (const replica of replicas) {
-      if (replica.reads.isIdle) continue;
-      this.#deliverConfirmed(replica);
-      const { reads } = replica;
-      if (replica.isServing && this.#holds(replica, this.#now())) {
-        if (reads.fresh.length > 0) reads.holdFresh(replica.raft.commitIndex);
-        const batches = reads.takeHeld(replica.applied.index);
-        for (const batch of batches) batch.evaluate();
-        if (batches.length > 0) evaluated.push({ replica, term: replica.raft.term, batches });
-      } else {
-        reads.freeHeld();
-        if (reads.fresh.length > 0) asked = this.#ask(replica) || asked;
-      }
-    }
-    if (evaluated.length > 0) {
-      const now = this.#now();
-      for (const { replica, term, batches } of evaluated) {
-        if (replica.isServing && replica.raft.term === term && this.#holds(replica, now)) {
-          this.leaseReads += batches.length;
-          for (const batch of batches) batch.deliver();
+      if (replica.reads.isIdle || replica.broken !== undefined) continue;
+      this.#guard(replica, () => {
+        this.#deliverConfirmed(replica);
+        const { reads } = replica;
+        if (replica.isServing && this.#holds(replica, this.#now(), this.#observe())) {
+          if (reads.fresh.length > 0) reads.holdFresh(replica.raft.commitIndex);
+          const batches = this.#evaluate(replica);
+          if (batches.length > 0) evaluated.push({ replica, term: replica.raft.term, batches });
         } else {
-          replica.reads.fresh.push(...batches);
-          asked = this.#ask(replica) || asked;
+          reads.freeHeld();
+          if (reads.fresh.length > 0) asked = this.#ask(replica) || asked;
         }
+      });
+    }
+    if (evaluated.length > 0) asked = this.#deliver(evaluated) || asked;
+    return asked;
+  }
+
+  #evaluate(replica: Replica): readonly ReadBatch[] {
+    const batches = replica.reads.takeHeld(replica.applied.index);
+    let count = 0;
+    try {
+      while (count < batches.length && !this.#isLate(count)) (batches[count++] as ReadBatch).evaluate();
+    } catch (cause) {
+      // The replica breaks, and with that refuses all its reads: these are among them.
+      replica.reads.giveBack(batches, replica.applied.index);
+      throw cause;
+    }
+    if (count === batches.length) return batches;
+    replica.reads.giveBack(batches.slice(count), replica.applied.index);
+    return batches.slice(0, count);
+  }
+
+  #isLate(done: number): boolean {
+    if (done === 0 || this.#now() < this.#stopAt) return false;
+    this.#cut = true;
+    return true;
+  }
+
+  #deliver(evaluated: readonly Evaluated[]): boolean {
+    let asked = false;
+    const barrier = this.#observe();
+    const now = this.#now();
+    for (const { replica, term, batches } of evaluated) {
+      if (replica.isServing && replica.raft.term === term && this.#holds(replica, now, barrier)) {
+        this.leaseReads += batches.length;
+        for (const batch of batches) batch.deliver();
+      } else {
+        for (const batch of batches) replica.reads.fresh.push(batch);
+        this.#guard(replica, () => {
+          asked = this.#ask(replica) || asked;
+        });
       }
     }
     return asked;
   }
 
-  #holds(replica: Replica, now: number): boolean {
+  #holds(replica: Replica, now: number, barrier: number): boolean {
     if (!this.#tuning.leaseEnabled) return replica.isAlone;
     const stamp = replica.lease.quorumStamp(replica.raftId, now, replica.voterSets());
-    return stamp > this.#barrier() && now - stamp < this.#tuning.leaseMs;
+    return stamp > barrier && now - stamp < this.#tuning.leaseMs;
   }
 
   /** One round at a time: what arrives meanwhile shares the next one. */
@@ -88,11 +129,17 @@ export class LeaseReader {
     return true;
   }
 
+  /** Each batch is told as it is evaluated: the round was confirmed before, and nothing else is needed. */
   #deliverConfirmed(replica: Replica): void {
     const ready = replica.reads.takeReady(replica.applied.index);
     this.indexReads += ready.length;
-    for (const batch of ready) {
-      batch.evaluate();
+    for (const [at, batch] of ready.entries()) {
+      try {
+        batch.evaluate();
+      } catch (cause) {
+        for (const left of ready.slice(at)) left.refused({ kind: 'not-leader' });
+        throw cause;
+      }
       batch.deliver();
     }
   }

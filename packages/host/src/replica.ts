@@ -137,8 +137,9 @@ export class Replica {
     this.machine.load();
   }
 
+  /** A replica that broke leads nothing, whatever its core says: nobody asks that any more. */
   get isLeader(): boolean {
-    return this.raft.role === 'leader';
+    return this.broken === undefined && this.raft.role === 'leader';
   }
 
   /** A leader serves once everything from before its term is applied: its stamps and reads rest on that. */
@@ -204,17 +205,36 @@ export class Replica {
   stalenessMs(now: number): number {
     this.#settleFreshness();
     if (!this.isServing) return now - this.#freshAt;
-    return Math.max(0, now - this.lease.quorumStamp(this.raftId, now, this.voterSets()));
+    return Math.max(0, now - this.lease.heardStamp(this.raftId, now, this.voterSets()));
+  }
+
+  /**
+   * The commit index as a bound for others, or 0 when it bounds nothing: before the first commit of the term it
+   * may lie below what clients were told, and a leader that no quorum answers may have been replaced long ago.
+   */
+  provenCommit(now: number): number {
+    if (!this.raft.firstCommitOfTermDone) return 0;
+    const stamp = this.lease.heardStamp(this.raftId, now, this.voterSets());
+    return now - stamp < this.#parts.tuning.promiseMs ? this.raft.commitIndex : 0;
+  }
+
+  /** Takes a proposal into the next batch; its bytes count from here on until its fate is known. */
+  enqueue(proposal: Proposal): void {
+    this.waiting.push(proposal);
+    this.waitingBytes += proposal.data.length;
+    this.#parts.budget.bytes += proposal.data.length;
   }
 
   /** Puts what waits into the log of a leader that may propose. Returns bytes taken. */
   proposeWaiting(): void {
     if (this.waiting.length === 0) return;
     const batch = this.waiting.splice(0);
+    const bytes = this.waitingBytes;
     this.waitingBytes = 0;
     for (const proposal of batch) proposal.prepare();
     const outcome = this.raft.propose(batch.map((proposal) => proposal.data));
     if (!outcome.accepted) {
+      this.#parts.budget.bytes -= bytes;
       const overloaded = outcome.reason === 'overloaded' || outcome.reason === 'transferring';
       for (const proposal of batch) {
         proposal.refused(
@@ -227,13 +247,13 @@ export class Replica {
     }
     const first = outcome.index - batch.length + 1;
     batch.forEach((proposal, at) => {
-      this.#parts.budget.bytes += proposal.data.length;
       this.#pending.push({ index: first + at, term: outcome.term, proposal });
     });
   }
 
   refuseWaiting(): void {
     if (this.waiting.length === 0) return;
+    this.#parts.budget.bytes -= this.waitingBytes;
     this.waitingBytes = 0;
     for (const proposal of this.waiting.splice(0)) proposal.refused({ kind: 'not-leader' });
   }
@@ -272,7 +292,13 @@ export class Replica {
     if (entry.kind === EntryKind.normal) {
       if (entry.data.length > 0) {
         const proposal = this.#takePending(entry.index, entry.term);
-        this.machine.apply(entry.index, entry.data, proposal?.out());
+        try {
+          this.machine.apply(entry.index, entry.data, proposal?.out());
+        } catch (cause) {
+          // It is committed: other replicas apply it. Whoever waits here must not wait for ever.
+          proposal?.lost();
+          throw cause;
+        }
         proposal?.applied(entry.index);
       }
     } else {

@@ -9,8 +9,8 @@ import {
   utf8Encode,
 } from '@flotilla/base';
 import type { ReplicaRecord } from '@flotilla/ports';
-import { RaftStateError } from '@flotilla/raft';
 import type { ReplicaPlace } from '@flotilla/wire';
+import { isReplicaFault } from './faults.ts';
 import type { HostOptions, HostPorts } from './host-ports.ts';
 import {
   brokenKey,
@@ -26,6 +26,15 @@ import { releaseGeneration } from './snapshot-receiver.ts';
 import type { HostTuning } from './tuning.ts';
 
 const FIRST_GENERATION = 1;
+const REASON_LENGTH_MAX = 500;
+
+/** A replica that the log knows and that takes part in nothing. */
+export interface UnopenedReplica {
+  readonly group: GroupName;
+  /** 0 if not even its record can be read. */
+  readonly raftId: RaftId;
+  readonly why: string;
+}
 
 /** The replicas of one store: opening, creating, installing, quarantine. At most one incarnation of a gid. */
 export class ReplicaShelf {
@@ -33,13 +42,28 @@ export class ReplicaShelf {
   readonly #ports: HostPorts;
   readonly #options: HostOptions;
   readonly #tuning: HostTuning;
+  readonly #failed: (what: string, cause: Error) => void;
   readonly #replicas = new Map<number, Replica>();
-  readonly #creating = new Set<string>();
+  readonly #creating = new Set<number>();
+  /** Groups whose replica could not be opened, and why. */
+  readonly #unopened = new Map<number, UnopenedReplica>();
+  #stopped = false;
 
-  constructor(ports: HostPorts, options: HostOptions, tuning: HostTuning) {
+  constructor(
+    ports: HostPorts,
+    options: HostOptions,
+    tuning: HostTuning,
+    failed: (what: string, cause: Error) => void,
+  ) {
+    this.#failed = failed;
     this.#ports = ports;
     this.#options = options;
     this.#tuning = tuning;
+  }
+
+  /** Nothing is written any more. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   all(): Iterable<Replica> {
@@ -55,23 +79,37 @@ export class ReplicaShelf {
     return replica !== undefined && sameGroup(replica.group, group) ? replica : undefined;
   }
 
+  /** Replicas that take part in nothing since the start, because they could not be opened. */
+  unopened(): Iterable<UnopenedReplica> {
+    return this.#unopened.values();
+  }
+
   /** Opens what the log knows. What cannot be opened is named in the log and takes part in nothing. */
   openAll(holdBackUntil: number): Replica[] {
     const opened: Replica[] = [];
-    for (const record of this.#ports.logStore.replicas()) {
+    const { logStore } = this.#ports;
+    const records = logStore.replicas();
+    for (const group of logStore.damaged()) {
+      // One whose record is readable fails as it is opened, with a better reason.
+      if (records.some((record) => sameGroup(record.group, group))) continue;
+      this.#cannotOpen(group, 0, new CorruptionError('its record in the log is damaged'));
+    }
+    for (const record of records) {
       if (record.removed) continue;
       try {
         opened.push(this.#open(record, holdBackUntil));
       } catch (cause) {
-        const isOwnData = cause instanceof CorruptionError || cause instanceof RaftStateError;
-        if (!isOwnData && !this.#options.isReplicaFault?.(cause)) throw cause;
-        this.#ports.log.log('error', 'replica-quarantined', {
-          group: groupNameText(record.group),
-          why: (cause as Error).message,
-        });
+        if (!isReplicaFault(cause, this.#options.isReplicaFault)) throw cause;
+        this.#cannotOpen(record.group, record.raftId, cause as Error);
       }
     }
     return opened;
+  }
+
+  #cannotOpen(group: GroupName, raftId: RaftId, cause: Error): void {
+    const why = wordsOf(cause);
+    this.#unopened.set(group.gid, { group, raftId, why });
+    this.#ports.log.log('error', 'replica-quarantined', { group: groupNameText(group), why });
   }
 
   #open(record: ReplicaRecord, holdBackUntil: number): Replica {
@@ -120,7 +158,9 @@ export class ReplicaShelf {
       { reverse: true },
     );
     stateStore.release(begin, kept);
-    if (after !== undefined && end !== undefined && highest > current) stateStore.release(after, end);
+    // Not to the end of the group: the range is removed later, when a new generation may already be staged.
+    const beyond = prefixEnd(generationPrefix(group, highest));
+    if (after !== undefined && beyond !== undefined && highest > current) stateStore.release(after, beyond);
     return highest;
   }
 
@@ -132,12 +172,12 @@ export class ReplicaShelf {
   ): void {
     const { logStore, stateStore } = this.#ports;
     const name = groupNameText(group);
-    const existing = logStore.replicas().find((record) => sameGroup(record.group, group));
-    if (existing !== undefined || this.#creating.has(name)) {
-      done(undefined, `a replica of group ${name} exists here or did: its raft ids are never used again`);
+    const refused = this.#refusal(group);
+    if (refused !== undefined) {
+      done(undefined, refused);
       return;
     }
-    this.#creating.add(name);
+    this.#creating.add(group.gid);
     const voters = members.map((place) => place.raftId).sort((left, right) => left - right);
     const confState = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
     const meta = { appliedIndex: 0, appliedTerm: 0, confState, members };
@@ -148,25 +188,39 @@ export class ReplicaShelf {
       start: { index: 0, term: 0, confState },
       removed: false,
     };
-    const fail = (failure: Error): void =>
-      this.#options.onFatal(`creating group ${name}: ${failure.message}`, 70);
     // State first: a log that points at nothing would be a loss, a state that nothing points at is only litter.
     stateStore.put(metaKey(group, FIRST_GENERATION), encodeMeta(meta));
     stateStore.commit((stateFailure) => {
+      if (this.#stopped) return;
       if (stateFailure !== undefined) {
-        fail(stateFailure);
+        this.#failed(`the state of group ${name} could not be created`, stateFailure);
         return;
       }
       logStore.commit([{ group, replica: record }], (logFailure) => {
+        if (this.#stopped) return;
         if (logFailure !== undefined) {
-          fail(logFailure);
+          this.#failed(`the log of group ${name} could not be created`, logFailure);
           return;
         }
-        this.#creating.delete(name);
+        this.#creating.delete(group.gid);
         // A raft id that never existed before has promised nothing: no hold-back.
         done(this.#open(record, Number.NEGATIVE_INFINITY), undefined);
       });
     });
+  }
+
+  /** Why no replica of this group may be made here. */
+  #refusal(group: GroupName): string | undefined {
+    const { logStore } = this.#ports;
+    const name = groupNameText(group);
+    // Damaged logs may lack a readable record: what cannot be read is not absent.
+    const known = [...logStore.replicas().map((record) => record.group), ...logStore.damaged()];
+    if (known.some((each) => sameGroup(each, group))) {
+      return `a replica of group ${name} exists here or did: its raft ids are never used again`;
+    }
+    const other = this.#replicas.get(group.gid);
+    if (other !== undefined) return `group ${other.name} is still here: it must be removed before ${name}`;
+    return this.#creating.has(group.gid) ? `a replica of group ${group.gid} is being made` : undefined;
   }
 
   /** The pointer to the staged generation is durable. */
@@ -189,12 +243,16 @@ export class ReplicaShelf {
    * this state for sound.
    */
   quarantine(replica: Replica, cause: Error): void {
-    replica.broken = cause.message;
-    this.#ports.stateStore.put(brokenKey(replica.group, replica.generation), utf8Encode(cause.message));
+    replica.broken = wordsOf(cause);
+    this.#ports.stateStore.put(brokenKey(replica.group, replica.generation), utf8Encode(replica.broken));
     this.#ports.stateStore.commit((failure) => {
-      if (failure !== undefined)
-        this.#options.onFatal(`marking group ${replica.name}: ${failure.message}`, 70);
+      if (failure !== undefined) this.#failed(`group ${replica.name} could not be marked`, failure);
     });
-    this.#ports.log.log('error', 'replica-quarantined', { group: replica.name, why: cause.message });
+    this.#ports.log.log('error', 'replica-quarantined', { group: replica.name, why: replica.broken });
   }
+}
+
+/** A reason that travels in reports. */
+function wordsOf(cause: Error): string {
+  return cause.message.slice(0, REASON_LENGTH_MAX);
 }

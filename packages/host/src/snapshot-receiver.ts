@@ -1,4 +1,5 @@
 import {
+  DecodeError,
   type Message,
   MessageKind,
   prefixEnd,
@@ -13,6 +14,7 @@ import {
   readSnapshotChunk,
   readSnapshotMeta,
   readSnapshotOffer,
+  type SnapshotChunk,
   type SnapshotOffer,
   SnapshotVerdict,
   writeSnapshotAck,
@@ -31,6 +33,8 @@ interface Stream {
   readonly generation: number;
   nextChunk: number;
   digest: number;
+  /** When the last chunk came; a sender that gave up need not say so. */
+  heardAt: number;
 }
 
 /**
@@ -48,8 +52,10 @@ export class SnapshotReceiver {
   readonly #hasRoom: () => boolean;
   readonly #complete: (replica: Replica, message: Message) => void;
   readonly #failed: (cause: Error) => void;
+  readonly #now: () => number;
   /** One stream per sender and stream id. */
   readonly #streams = new Map<string, Stream>();
+  #stopped = false;
 
   constructor(options: {
     readonly links: PeerLinks;
@@ -62,6 +68,7 @@ export class SnapshotReceiver {
     /** All of it is durable and `replica.staged` is set: the core may see the message. */
     readonly complete: (replica: Replica, message: Message) => void;
     readonly failed: (cause: Error) => void;
+    readonly now: () => number;
   }) {
     this.#links = options.links;
     this.#stateStore = options.stateStore;
@@ -72,6 +79,24 @@ export class SnapshotReceiver {
     this.#hasRoom = options.hasRoom;
     this.#complete = options.complete;
     this.#failed = options.failed;
+    this.#now = options.now;
+  }
+
+  get active(): number {
+    return this.#streams.size;
+  }
+
+  /** Nothing is said any more about what becomes durable from here on. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Streams whose sender fell silent make room for others. */
+  tick(): void {
+    const before = this.#now() - this.#tuning.snapshotSilenceMs;
+    for (const [key, stream] of this.#streams) {
+      if (stream.heardAt < before) this.#refuse(key, stream, stream.nextChunk, 'its sender fell silent');
+    }
   }
 
   onOffer(storeId: StoreId, body: Uint8Array): void {
@@ -103,6 +128,7 @@ export class SnapshotReceiver {
       generation: replica.generationsUsed,
       nextChunk: 0,
       digest: 0,
+      heardAt: this.#now(),
     });
   }
 
@@ -110,27 +136,24 @@ export class SnapshotReceiver {
     const chunk = readSnapshotChunk(body);
     const key = `${storeId} ${chunk.stream}`;
     const stream = this.#streams.get(key);
-    if (stream === undefined) return;
+    if (stream === undefined) {
+      // Its offer never came, or the stream was given up: the sender would wait for ever.
+      this.#ack(storeId, chunk.stream, chunk.number, SnapshotVerdict.refused);
+      return;
+    }
+    stream.heardAt = this.#now();
     if (chunk.number !== stream.nextChunk) {
       this.#refuse(key, stream, chunk.number, 'a chunk is missing');
       return;
     }
-    const prefix = generationPrefix(stream.replica.group, stream.generation);
-    let digest = stream.digest;
-    readItems(chunk.items, (suffix, value) => {
-      digest = (digest + itemDigest(this.#hasher, suffix, value)) >>> 0;
-      const stored = new Uint8Array(PREFIX_BYTES + suffix.length);
-      stored.set(prefix);
-      stored.set(suffix, PREFIX_BYTES);
-      this.#stateStore.put(stored, value.slice());
-    });
-    if (digest !== chunk.digest) {
-      this.#refuse(key, stream, chunk.number, 'the digest does not fit');
+    const problem = this.#stage(stream, chunk);
+    if (problem !== undefined) {
+      this.#refuse(key, stream, chunk.number, problem);
       return;
     }
-    stream.digest = digest;
     stream.nextChunk++;
     this.#stateStore.commit((failure) => {
+      if (this.#stopped) return;
       if (failure !== undefined) {
         this.#failed(failure);
         return;
@@ -147,6 +170,29 @@ export class SnapshotReceiver {
 
   forget(replica: Replica): void {
     for (const [key, stream] of this.#streams) if (stream.replica === replica) this.#drop(key, stream);
+  }
+
+  /** Puts the items of the chunk under the new generation, or says what is wrong with them. */
+  #stage(stream: Stream, chunk: SnapshotChunk): string | undefined {
+    const prefix = generationPrefix(stream.replica.group, stream.generation);
+    let { digest } = stream;
+    try {
+      readItems(chunk.items, (suffix, value) => {
+        digest = (digest + itemDigest(this.#hasher, suffix, value)) >>> 0;
+      });
+    } catch (cause) {
+      if (!(cause instanceof DecodeError)) throw cause;
+      return cause.message;
+    }
+    if (digest !== chunk.digest) return 'the digest does not fit';
+    stream.digest = digest;
+    readItems(chunk.items, (suffix, value) => {
+      const stored = new Uint8Array(PREFIX_BYTES + suffix.length);
+      stored.set(prefix);
+      stored.set(suffix, PREFIX_BYTES);
+      this.#stateStore.put(stored, value.slice());
+    });
+    return undefined;
   }
 
   #finish(key: string, stream: Stream, number: number): void {

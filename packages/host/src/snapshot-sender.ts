@@ -24,7 +24,7 @@ import {
   writeSnapshotMeta,
   writeSnapshotOffer,
 } from '@flotilla/wire';
-import { decodeMeta, generationPrefix, metaKey, PREFIX_BYTES } from './layout.ts';
+import { decodeMeta, generationPrefix, metaKey, PREFIX_BYTES, type ReplicaMeta } from './layout.ts';
 import type { Replica } from './replica.ts';
 import type { HostTuning } from './tuning.ts';
 
@@ -40,6 +40,8 @@ interface Stream {
   nextChunk: number;
   acknowledged: number;
   digest: number;
+  /** When the receiver was heard last; acknowledgements get lost like all else. */
+  heardAt: number;
 }
 
 /** Checksum of one item as both ends count it. */
@@ -60,6 +62,8 @@ export class SnapshotSender {
   readonly #tuning: HostTuning;
   readonly #log: LogSink;
   readonly #reported: (replica: Replica) => void;
+  readonly #guard: (replica: Replica, work: () => void) => void;
+  readonly #now: () => number;
   readonly #streams = new Map<number, Stream>();
   #lastId = 0;
 
@@ -71,6 +75,9 @@ export class SnapshotSender {
     readonly log: LogSink;
     /** Called after a core was told how a snapshot ended. */
     readonly reported: (replica: Replica) => void;
+    /** Runs the work; a fault of the replica's own data stops that replica and nothing else. */
+    readonly guard: (replica: Replica, work: () => void) => void;
+    readonly now: () => number;
   }) {
     this.#links = options.links;
     this.#stateStore = options.stateStore;
@@ -78,6 +85,8 @@ export class SnapshotSender {
     this.#tuning = options.tuning;
     this.#log = options.log;
     this.#reported = options.reported;
+    this.#guard = options.guard;
+    this.#now = options.now;
   }
 
   get active(): number {
@@ -92,13 +101,12 @@ export class SnapshotSender {
       this.#streams.size < this.#tuning.snapshotsOutMax && this.#links.isUp(storeId)
         ? this.#stateStore.snapshot()
         : undefined;
-    const stored = view?.get(metaKey(replica.group, replica.generation));
-    if (view === undefined || stored === undefined) {
+    const meta = view === undefined ? undefined : metaIn(view, replica);
+    if (view === undefined || meta === undefined) {
       view?.close();
       this.#report(replica, message.to, false);
       return;
     }
-    const meta = decodeMeta(stored);
     const prefix = generationPrefix(replica.group, replica.generation);
     const stream: Stream = {
       id: ++this.#lastId,
@@ -111,6 +119,7 @@ export class SnapshotSender {
       nextChunk: 0,
       acknowledged: 0,
       digest: 0,
+      heardAt: this.#now(),
     };
     this.#streams.set(stream.id, stream);
     this.#log.log('info', 'snapshot-send', {
@@ -119,19 +128,21 @@ export class SnapshotSender {
       index: meta.appliedIndex,
       stream: stream.id,
     });
-    this.#offer(stream, {
+    const offered = this.#offer(stream, {
       index: meta.appliedIndex,
       term: meta.appliedTerm,
       confState: meta.confState,
       data: new Uint8Array(0),
     });
-    this.#pump(stream);
+    if (offered) this.#pump(stream);
+    else this.#fail(stream);
   }
 
   onAck(storeId: StoreId, body: Uint8Array): void {
     const ack = readSnapshotAck(body);
     const stream = this.#streams.get(ack.stream);
     if (stream === undefined || stream.storeId !== storeId) return;
+    stream.heardAt = this.#now();
     if (ack.verdict === SnapshotVerdict.next) {
       if (ack.number + 1 > stream.acknowledged)
         stream.acknowledged = Math.min(ack.number + 1, stream.nextChunk);
@@ -144,9 +155,7 @@ export class SnapshotSender {
 
   dropped(storeId: StoreId): void {
     for (const stream of [...this.#streams.values()]) {
-      if (stream.storeId !== storeId) continue;
-      this.#end(stream);
-      this.#report(stream.replica, stream.message.to, false);
+      if (stream.storeId === storeId) this.#fail(stream);
     }
   }
 
@@ -155,9 +164,18 @@ export class SnapshotSender {
     for (const stream of [...this.#streams.values()]) if (stream.replica === replica) this.#end(stream);
   }
 
-  /** Streams whose bulk lane was full go on. */
+  /** Streams whose bulk lane was full go on; those whose receiver fell silent end. */
   tick(): void {
-    for (const stream of [...this.#streams.values()]) this.#pump(stream);
+    const before = this.#now() - this.#tuning.snapshotSilenceMs;
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.heardAt < before) this.#fail(stream);
+      else this.#pump(stream);
+    }
+  }
+
+  #fail(stream: Stream): void {
+    this.#end(stream);
+    this.#report(stream.replica, stream.message.to, false);
   }
 
   #report(replica: Replica, to: number, ok: boolean): void {
@@ -171,7 +189,7 @@ export class SnapshotSender {
     this.#streams.delete(stream.id);
   }
 
-  #offer(stream: Stream, meta: SnapshotMeta): void {
+  #offer(stream: Stream, meta: SnapshotMeta): boolean {
     const metaOut = new Writer(256);
     writeSnapshotMeta(metaOut, meta);
     const out = new Writer(512);
@@ -183,10 +201,24 @@ export class SnapshotSender {
       term: stream.message.term,
       meta: metaOut.take(),
     });
-    this.#links.send(stream.storeId, Lane.bulk, FrameKind.snapshotOffer, out.take(), 'normal');
+    return this.#links.send(stream.storeId, Lane.bulk, FrameKind.snapshotOffer, out.take(), 'normal');
   }
 
   #pump(stream: Stream): void {
+    this.#guard(stream.replica, () => {
+      try {
+        this.#sendChunks(stream);
+      } catch (cause) {
+        // The port promises no class for it, only that reads throw; damage and our own mistakes have theirs.
+        if (!(cause instanceof Error) || Object.getPrototypeOf(cause) !== Error.prototype) throw cause;
+        // The view took too long, or made the file grow too far: the next one begins with a newer state.
+        this.#log.log('warn', 'snapshot-view-ended', { group: stream.replica.name, why: cause.message });
+        this.#fail(stream);
+      }
+    });
+  }
+
+  #sendChunks(stream: Stream): void {
     while (
       stream.cursor !== undefined &&
       stream.nextChunk - stream.acknowledged < this.#tuning.snapshotWindow
@@ -227,6 +259,18 @@ export class SnapshotSender {
       return true;
     });
     return { items: out.take(), next, digest };
+  }
+}
+
+/** Where the state in the view stands; undefined if the replica is not in it. */
+function metaIn(view: StateSnapshot, replica: Replica): ReplicaMeta | undefined {
+  try {
+    const stored = view.get(metaKey(replica.group, replica.generation));
+    return stored === undefined ? undefined : decodeMeta(stored);
+  } catch (cause) {
+    // Few views may be open at once: one that is lost here would be missing for ever.
+    view.close();
+    throw cause;
   }
 }
 

@@ -20,7 +20,7 @@ export class StallGuard {
     this.#difference = clock.wallMs() - this.#tickedAt;
   }
 
-  /** At the beginning of every turn. */
+  /** At the beginning of every turn, and before anything is told that rests on a lease. */
   observe(): void {
     const now = this.#clock.monoMs();
     const difference = this.#clock.wallMs() - now;

@@ -49,6 +49,8 @@ export interface HostTuning {
   readonly snapshotsOutMax: number;
   /** Chunks under way and not acknowledged. */
   readonly snapshotWindow: number;
+  /** A stream whose other end says nothing for so long is given up. */
+  readonly snapshotSilenceMs: number;
 }
 
 export const hostTuning: HostTuning = {
@@ -81,6 +83,7 @@ export const hostTuning: HostTuning = {
   snapshotsInMax: 2,
   snapshotsOutMax: 2,
   snapshotWindow: 4,
+  snapshotSilenceMs: 30_000,
 };
 
 /** For links with tens of milliseconds: all times of elections and leases five times as long. */
