@@ -165,14 +165,16 @@ function prepare(operations: readonly Operation[], options: LinearizabilityOptio
   // Grows while it is walked: an unknown write that was seen may itself show that another one happened.
   for (const witness of happened) {
     for (const item of open) {
-      if (!unseen(item) || !sees(witness.operation, item.operation.call)) continue;
+      if (witness.until < item.operation.invokedAt || !unseen(item)) continue;
+      if (!sees(witness.operation, item.operation.call)) continue;
       item.until = witness.until;
       happened.push(item);
     }
   }
   for (const item of open) {
     for (const witness of happened) {
-      if (sees(witness.operation, item.operation.call)) item.until = Math.min(item.until, witness.until);
+      if (witness.until < item.operation.invokedAt || witness.until >= item.until) continue;
+      if (sees(witness.operation, item.operation.call)) item.until = witness.until;
     }
   }
   if (dependsOnUnseen(happened)) return items;
@@ -234,7 +236,13 @@ function settle(situation: Situation, open: readonly Item[]): Situation {
 function enter(situations: Situations, open: readonly Item[], item: Item): Situations {
   const { call, outcome } = item.operation;
   if (call.kind !== 'get' && outcome.kind !== 'conflict') return situations;
-  const next: Situations = new Map();
+  let next: Situations | undefined;
+  for (const situation of situations.values()) {
+    if (!isReadHere(situation.state, item)) continue;
+    next = new Map();
+    break;
+  }
+  if (next === undefined) return situations;
   for (const situation of situations.values()) {
     const settled = settle(situation, open);
     next.set(keyOf(settled), settled);
