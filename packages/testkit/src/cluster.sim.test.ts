@@ -17,7 +17,7 @@ function run(options: SimulationOptions): SimulationResult {
 }
 
 describe(`${SEEDS} clusters of three stores live through ${SECONDS} s of faults`, () => {
-  const sum = { operations: 0, crashes: 0, powerCuts: 0, elections: 0, faults: 0 };
+  const sum = { operations: 0, crashes: 0, powerCuts: 0, elections: 0, snapshots: 0, faults: 0 };
 
   for (let first = FIRST; first < FIRST + SEEDS; first += PER_TEST) {
     test(`seeds ${first} to ${first + PER_TEST - 1}`, () => {
@@ -33,6 +33,7 @@ describe(`${SEEDS} clusters of three stores live through ${SECONDS} s of faults`
     expect(sum.crashes).toBeGreaterThan(SEEDS);
     expect(sum.powerCuts).toBeGreaterThan(SEEDS);
     expect(sum.elections).toBeGreaterThan(SEEDS * 6);
+    expect(sum.snapshots).toBeGreaterThan(SEEDS);
     expect(sum.faults).toBeGreaterThan(SEEDS * 20);
   });
 });
@@ -45,6 +46,31 @@ test('the same seed is the same run, event by event', () => {
     expect(first.events).toBeGreaterThan(1_000);
   }
   expect(simulate({ seed: 6, seconds: 5 }).hash).not.toBe(simulate({ seed: 7, seconds: 5 }).hash);
+});
+
+describe('what is wrong on purpose is noticed', () => {
+  const sabotages = [
+    ['a disk that calls commits durable before they are', 'disk-lies', 'durable before sent'],
+    ['a disk that comes back blank under the same incarnation', 'disk-blank', 'replica identity'],
+    ['a client that sends a doubtful write again as a new one', 'blind-retry', 'exactly once'],
+    ['a client that takes stale reads for the newest', 'stale-reads', 'linearizability'],
+  ] as const;
+
+  test.each(sabotages)('%s', (_title, sabotage, checker) => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const options = { seed, seconds: 10, thinkMs: 40, sabotage };
+      const result = simulate(options);
+      if (result.failure === undefined) continue;
+      expect(result.failure.checker).toBe(checker);
+      const text = report(options, result);
+      expect(text).toContain(`replay: npm run sim -- --seed ${seed} --seconds 10`);
+      expect(result.story.length).toBeGreaterThan(10);
+      // The same seed fails again, in the same way.
+      expect(report(options, simulate(options))).toBe(text);
+      return;
+    }
+    expect.unreachable(`${sabotage} was not noticed in 40 seeds`);
+  });
 });
 
 test('five stores with three groups live through faults too', () => {

@@ -23,12 +23,14 @@ export function replayCommand(options: SimulationOptions): string {
 
 /** One line per seed. */
 export function summary(result: SimulationResult, realMs: number): string {
-  const { seed, operations, unknown, elections, crashes, powerCuts, faults, virtualMs, hash } = result;
+  const { seed, operations, unknown, elections, snapshots, crashes, powerCuts, faults, virtualMs, hash } =
+    result;
   return [
     `seed ${String(seed).padEnd(10)}`,
     `${operations} operations (${unknown} unknown)`,
     `${faults} faults`,
     `${elections} elections`,
+    `${snapshots} snapshots`,
     `${crashes} crashes`,
     `${powerCuts} power cuts`,
     `${(virtualMs / 1000).toFixed(1)} s in ${(realMs / 1000).toFixed(2)} s (${Math.round(virtualMs / realMs)} x)`,

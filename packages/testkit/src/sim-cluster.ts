@@ -2,7 +2,7 @@ import { assert, must } from '@flotilla/base';
 import type { HostTuning } from '@flotilla/host';
 import { CheckFailure } from './checkers/failure.ts';
 import { SimClient } from './world/sim-client.ts';
-import { type DiskQuality, SimStore } from './world/sim-store.ts';
+import { type DiskQuality, type DiskSabotage, SimStore } from './world/sim-store.ts';
 import { SimWorld } from './world/sim-world.ts';
 
 export interface ClusterOptions {
@@ -10,6 +10,7 @@ export interface ClusterOptions {
   readonly groups: number;
   readonly shards: number;
   readonly tuning: Partial<HostTuning>;
+  readonly sabotage?: DiskSabotage | undefined;
 }
 
 /** Replicas of one data group, as long as there are so many stores. */
@@ -41,6 +42,7 @@ export class SimCluster {
         seeds: founders.map((founder) => `${founder}:7400`),
         shardCount: options.shards,
         tuning: options.tuning,
+        sabotage: options.sabotage,
         disk,
         clockRate: 1 + (random.unit() - 0.5) * 0.01,
         wallOffsetMs: (random.unit() - 0.5) * 500,

@@ -70,7 +70,15 @@ function main(): void {
   const groups = count(text('groups'), 'groups', 2, 64);
   const faults = faultsOf(text('faults'));
   const trace = (ms: number, words: string): void => console.log(`${timeWords(ms)} ${words}`);
-  const sum = { operations: 0, elections: 0, crashes: 0, powerCuts: 0, virtualMs: 0, realMs: 0 };
+  const sum = {
+    operations: 0,
+    elections: 0,
+    snapshots: 0,
+    crashes: 0,
+    powerCuts: 0,
+    virtualMs: 0,
+    realMs: 0,
+  };
   for (let at = 0; at < seeds; at++) {
     const seed = (first + at) % 0x1_0000_0000;
     const options = {
@@ -89,6 +97,7 @@ function main(): void {
     if (result.failure === undefined && again === result.hash) {
       sum.operations += result.operations;
       sum.elections += result.elections;
+      sum.snapshots += result.snapshots;
       sum.crashes += result.crashes;
       sum.powerCuts += result.powerCuts;
       sum.virtualMs += result.virtualMs;
@@ -101,7 +110,8 @@ function main(): void {
   }
   if (seeds > 1) {
     console.log(
-      `${seeds} seeds passed: ${sum.operations} operations, ${sum.elections} elections, ${sum.crashes} crashes, ` +
+      `${seeds} seeds passed: ${sum.operations} operations, ${sum.elections} elections, ` +
+        `${sum.snapshots} snapshots, ${sum.crashes} crashes, ` +
         `${sum.powerCuts} power cuts, ${Math.round(sum.virtualMs / 1000)} s in ${(sum.realMs / 1000).toFixed(1)} s ` +
         `(${Math.round(sum.virtualMs / sum.realMs)} x)`,
     );

@@ -9,10 +9,11 @@ import { SimCluster } from './sim-cluster.ts';
 import { SimRead } from './workload/calls.ts';
 import { allKeys, type KeySpace, keySpace } from './workload/keys.ts';
 import { Recorder } from './workload/recorder.ts';
-import { Worker } from './workload/worker.ts';
+import { Worker, type WorkerSabotage } from './workload/worker.ts';
 import { EventKind, timeWords } from './world/event-log.ts';
 import { actionWords, type FaultAction, type FaultKind, makeSchedule } from './world/faults.ts';
 import type { SimClient } from './world/sim-client.ts';
+import type { DiskSabotage } from './world/sim-store.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -25,6 +26,8 @@ export interface SimulationOptions {
   readonly thinkMs?: number;
   /** Only these kinds of faults; by default a random choice among all. */
   readonly faults?: readonly FaultKind[];
+  /** One thing that is wrong on purpose, to show that the checks notice. */
+  readonly sabotage?: DiskSabotage | WorkerSabotage;
   /** Sees every told event as it happens. */
   readonly trace?: (ms: number, words: string) => void;
 }
@@ -38,6 +41,7 @@ export interface SimulationResult {
   readonly unknown: number;
   readonly scans: number;
   readonly elections: number;
+  readonly snapshots: number;
   readonly crashes: number;
   readonly powerCuts: number;
   readonly faults: number;
@@ -103,6 +107,7 @@ class Simulation {
       groups: options.groups ?? 2,
       shards: 16,
       tuning: tuningOf(options.seed),
+      sabotage: isDiskSabotage(options.sabotage) ? options.sabotage : undefined,
     });
     const { world } = this.#cluster;
     world.events.listener = options.trace;
@@ -129,7 +134,7 @@ class Simulation {
   }
 
   #startLoad(): void {
-    const { clients = 5, workersPerClient = 3, thinkMs = this.#thinkMs } = this.#options;
+    const { clients = 5, workersPerClient = 3, thinkMs = this.#thinkMs, sabotage } = this.#options;
     for (let number = 1; number <= clients; number++) {
       const client = this.#cluster.addClient(`c${number}`);
       for (let at = 1; at <= workersPerClient; at++) {
@@ -143,6 +148,7 @@ class Simulation {
           recorder: this.#recorder,
           keys: this.#keys,
           thinkMs,
+          sabotage: isDiskSabotage(sabotage) ? undefined : sabotage,
         });
         this.#workers.push(worker);
         worker.start();
@@ -264,6 +270,7 @@ class Simulation {
       unknown: this.#recorder.unknown,
       scans: this.#recorder.scans.length,
       elections: this.#cluster.elections,
+      snapshots: world.logged.get('snapshot-installed') ?? 0,
       crashes: stores.reduce((sum, store) => sum + store.crashes, 0),
       powerCuts: stores.reduce((sum, store) => sum + store.powerCuts, 0),
       faults: this.#faults,
@@ -271,6 +278,10 @@ class Simulation {
       story: failure === undefined ? [] : world.events.story(STORY_EVENTS),
     };
   }
+}
+
+function isDiskSabotage(sabotage: DiskSabotage | WorkerSabotage | undefined): sabotage is DiskSabotage {
+  return sabotage === 'disk-lies' || sabotage === 'disk-blank';
 }
 
 /** Small logs, so that stores that were down need snapshots. */

@@ -403,6 +403,15 @@ describe('what no correct Raft does', () => {
       },
     ],
     [
+      'a replica that has applied something begins anew',
+      'begins anew at 0, after it has applied 2',
+      ({ b }) => {
+        b.appliesTo(2);
+        const start = { index: 0, term: 0, confState: { voters: [1, 2, 3], ...conf } };
+        b.writes({ group, replica: { group, raftId: 2, generation: 1, start, removed: false } }, 9);
+      },
+    ],
+    [
       'a raft id lives on two stores',
       'lives on s2 and on s9',
       ({ checker }) => {

@@ -215,6 +215,13 @@ export class ReplicaWatch {
         group.fail('monotone', `${this.name} falls from commit index ${written.commit} to ${commit}`);
       }
     }
+    if (write.replica !== undefined && !write.replica.removed && write.replica.start.index < this.applied) {
+      const { index } = write.replica.start;
+      group.fail(
+        'replica identity',
+        `${this.name} begins anew at ${index}, after it has applied ${this.applied}`,
+      );
+    }
     if (write.compactTo !== undefined && write.compactTo > this.durableApplied) {
       group.fail(
         'durability',

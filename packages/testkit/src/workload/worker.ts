@@ -17,7 +17,11 @@ export interface WorkerParts {
   readonly keys: KeySpace;
   /** Mean pause between an answer and the next call. */
   readonly thinkMs: number;
+  readonly sabotage?: WorkerSabotage | undefined;
 }
+
+/** Mistakes of a client, to show that they are noticed: a doubtful write sent again as a new one; old reads. */
+export type WorkerSabotage = 'blind-retry' | 'stale-reads';
 
 /** Deadlines of an operation: short ones make unknown outcomes, long ones ride out an election. */
 const TIMEOUTS_MS = [150, 600, 2_500, 2_500, 10_000] as const;
@@ -107,7 +111,11 @@ export class Worker {
     const { core, random, recorder, nowMs } = this.#parts;
     const deadlineMs = nowMs() + pick(random, TIMEOUTS_MS);
     const open = recorder.invoke(this.name, key, call);
+    const { sabotage } = this.#parts;
     const done = (outcome: Outcome): void => {
+      if (sabotage === 'blind-retry' && call.kind === 'append' && outcome.kind === 'unknown') {
+        core.submit(new SimWrite(key, call, nowMs() + 10_000, () => {}));
+      }
       recorder.respond(open, outcome);
       if (outcome.kind === 'found' && outcome.version !== undefined) {
         this.#seen.set(key, { version: outcome.version, value: outcome.value });
@@ -120,6 +128,10 @@ export class Worker {
     }
     const read = new SimRead(key, deadlineMs, done);
     if (random.chance(0.25)) read.level = ReadLevel.follower;
+    if (sabotage === 'stale-reads') {
+      read.level = ReadLevel.stale;
+      read.maxAgeMs = 5_000;
+    }
     core.submit(read);
   }
 

@@ -1,6 +1,6 @@
 import { type Entry, hexEncode, type Prng } from '@flotilla/base';
 import type { HostTuning, Replica } from '@flotilla/host';
-import { MemoryLogStore, MemoryStateStore } from '@flotilla/storage';
+import { MemoryLogStore, MemoryStateStore, type MemoryWorld } from '@flotilla/storage';
 import { StoreNode } from '@flotilla/store';
 import { Fabric, type MemoryNetwork, PlainColdCodec, RunLengthCompressor } from '@flotilla/transport';
 import { type AddressEntry, entryFormats } from '@flotilla/wire';
@@ -23,6 +23,9 @@ export interface DiskQuality {
   readonly tailMs: number;
 }
 
+/** Ways in which a machine can break its word. Every one must be noticed, else the checks are worth nothing. */
+export type DiskSabotage = 'disk-lies' | 'disk-blank';
+
 export interface SimStoreOptions {
   readonly bootstrap: readonly string[] | undefined;
   readonly seeds: readonly string[];
@@ -31,6 +34,7 @@ export interface SimStoreOptions {
   readonly disk: DiskQuality;
   readonly clockRate: number;
   readonly wallOffsetMs: number;
+  readonly sabotage?: DiskSabotage | undefined;
 }
 
 /** One life of the process. */
@@ -59,6 +63,7 @@ export class SimStore {
   readonly #random: Prng;
   readonly #diskRandom: Prng;
   readonly #incarnation: string;
+  readonly #disk: MemoryWorld;
   #clock: NodeClock;
   #log: MemoryLogStore;
   #state: MemoryStateStore;
@@ -79,9 +84,9 @@ export class SimStore {
     const name = this.#random.fork('incarnation');
     this.#incarnation = hexEncode(Uint8Array.from({ length: 8 }, () => name.below(256)));
     this.#clock = this.#bootClock(world.time.wallMs() + options.wallOffsetMs);
-    const disk = { timers: world.time, delayMs: () => this.#syncMs() };
-    this.#log = new MemoryLogStore(disk);
-    this.#state = new MemoryStateStore(disk);
+    this.#disk = { timers: world.time, delayMs: () => this.#syncMs() };
+    this.#log = new MemoryLogStore(this.#disk);
+    this.#state = new MemoryStateStore(this.#disk);
   }
 
   get isRunning(): boolean {
@@ -136,7 +141,13 @@ export class SimStore {
       random: random.fork('frames'),
       timers: world.time,
     });
-    const logStore = new ObservedLogStore(this.#log, watch, gate);
+    const { sabotage } = this.#options;
+    const logStore = new ObservedLogStore(
+      this.#log,
+      watch,
+      gate,
+      sabotage === 'disk-lies' ? timers : undefined,
+    );
     const stateStore = new ObservedStateStore(this.#state, watch, gate);
     const node = new StoreNode(
       {
@@ -194,6 +205,7 @@ export class SimStore {
     this.#end(false);
     this.#log = this.#log.crash();
     this.#state = this.#state.crash();
+    if (this.#options.sabotage === 'disk-blank') this.#wipe();
     this.#applyStall();
     return true;
   }
@@ -240,6 +252,13 @@ export class SimStore {
       if (isStalled) disk.stall();
       else disk.resume();
     }
+  }
+
+  /** Sabotage: the data is gone, and the store claims to be the same incarnation. */
+  #wipe(): void {
+    this.#log = new MemoryLogStore(this.#disk);
+    this.#state = new MemoryStateStore(this.#disk);
+    this.#clusterId = undefined;
   }
 
   #applyStall(): void {

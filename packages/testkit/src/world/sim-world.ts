@@ -21,6 +21,8 @@ export class SimWorld {
   /** What links are like in this world when no fault is active. */
   readonly quality: LinkQuality;
   readonly meter: Meter = silentMeter;
+  /** How often each event was logged, by any node. */
+  readonly logged: Map<string, number> = new Map();
 
   constructor(seed: number) {
     this.seed = seed;
@@ -50,6 +52,7 @@ export class SimWorld {
       log: (level: LogLevel, event: string, fields: LogFields): void => {
         if (level === 'debug') return;
         this.events.mixText(EventKind.log, event);
+        this.logged.set(event, (this.logged.get(event) ?? 0) + 1);
         this.events.tell(() => `${node} ${event} ${fieldWords(fields)}`);
         if (level === 'error') {
           throw new CheckFailure('no error', `${node} logged ${event} ${fieldWords(fields)}`);
