@@ -71,6 +71,27 @@ describe('reads with a round of heartbeats (thesis 6.4)', () => {
     expect(cluster.member(1).reads).toEqual([]);
   });
 
+  test('reads that wait end with the leadership, confirmed or not: who asked asks again', () => {
+    for (const early of [true, false]) {
+      const cluster = new TestCluster(3);
+      if (early) cluster.drop = ({ kind }) => kind === MessageKind.app;
+      cluster.elect(1);
+      cluster.isolate(1);
+      read(cluster, 1, 'x');
+      cluster.settle();
+      expect(cluster.node(1).status().readsWaiting).toBe(1);
+      cluster.heal();
+      cluster.elect(2);
+      cluster.tick(2);
+      cluster.settle();
+      expect(cluster.node(1).status().readsWaiting).toBe(0);
+      cluster.elect(1);
+      cluster.tick(1);
+      cluster.settle();
+      expect(cluster.member(1).reads).toEqual([]);
+    }
+  });
+
   test('a new leader reads only after the first commit of its term: its commit index may be behind', () => {
     const cluster = new TestCluster(3);
     cluster.elect(1);

@@ -174,6 +174,21 @@ describe('flow control', () => {
     expect(sizes).toEqual([2, 1, 1, 1]);
   });
 
+  test('one acknowledgement releases as many messages as the window has room for', () => {
+    const cluster = new TestCluster(2, { config: { messageBytesMax: 1, inflightMessagesMax: 3 } });
+    cluster.elect(1);
+    cluster.isolate(2);
+    cluster.propose(1, 'a', 'b', 'c', 'd', 'e');
+    cluster.settle();
+    cluster.node(1).reportUnreachable(2);
+    cluster.heal();
+    cluster.node(1).step(messageOf({ kind: MessageKind.appResp, from: 2, to: 1, term: 1, index: 1 }));
+    cluster.work(1);
+    expect(cluster.inFlight(MessageKind.app).map(({ entries }) => entries.map(({ index }) => index))).toEqual(
+      [[2], [3], [4]],
+    );
+  });
+
   test('a heartbeat answer lets one message to a paused member go, no more', () => {
     const cluster = new TestCluster(2, { config: { inflightMessagesMax: 1 } });
     cluster.elect(1);

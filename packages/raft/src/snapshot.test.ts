@@ -128,6 +128,21 @@ describe('snapshots', () => {
     expect([ready.snapshot, ready.messages[0]?.index]).toEqual([undefined, 3]);
   });
 
+  test('of what is compacted already are answered in the same way', () => {
+    const cluster = new TestCluster(3);
+    cluster.elect(1);
+    cluster.propose(1, 'a', 'b', 'c');
+    cluster.settle();
+    cluster.member(2).compact();
+    expect(cluster.node(2).step(messageOf({ ...offer, snapshot: { ...snapshot, index: 2 } }))).toBe('ok');
+    const ready = cluster.node(2).ready();
+    expect([ready.snapshot, ready.messages[0]?.index, cluster.node(2).commitIndex]).toEqual([
+      undefined,
+      4,
+      4,
+    ]);
+  });
+
   test('of entries that we have only move the commit index', () => {
     const cluster = new TestCluster(3);
     cluster.elect(1);
