@@ -8,10 +8,11 @@ import { checkScans } from './checkers/scans.ts';
 import { SimCluster } from './sim-cluster.ts';
 import { SimRead } from './workload/calls.ts';
 import { allKeys, type KeySpace, keySpace } from './workload/keys.ts';
+import { Operator } from './workload/operator.ts';
 import { Recorder } from './workload/recorder.ts';
 import { Worker, type WorkerSabotage } from './workload/worker.ts';
 import { EventKind, timeWords } from './world/event-log.ts';
-import { actionWords, type FaultAction, type FaultKind, makeSchedule } from './world/faults.ts';
+import { actionWords, type FaultAction, type FaultKind, faultKinds, makeSchedule } from './world/faults.ts';
 import type { SimClient } from './world/sim-client.ts';
 import type { DiskSabotage } from './world/sim-store.ts';
 
@@ -50,6 +51,17 @@ export interface SimulationResult {
   readonly story: readonly string[];
 }
 
+/** What may happen to stores that are just about to meet, and for how long. */
+const FOUNDING_FAULTS: readonly FaultKind[] = [
+  'crash',
+  'power-cut',
+  'black-out',
+  'reset',
+  'one-way',
+  'slow',
+  'disk',
+];
+const FOUNDING_STORM_MS = 3_000;
 /** Everything must answer again this long after the last fault. */
 const LIVENESS_MS = 30_000;
 const STORY_EVENTS = 30;
@@ -98,6 +110,7 @@ class Simulation {
   readonly #keys: KeySpace;
   readonly #workers: Worker[] = [];
   readonly #thinkMs: number;
+  #operator: Operator | undefined;
   #faults = 0;
 
   constructor(options: SimulationOptions) {
@@ -121,9 +134,11 @@ class Simulation {
 
   run(): void {
     const { world } = this.#cluster;
+    if (this.#random.chance(0.2)) this.#troubleFounding();
     this.#cluster.found();
     world.events.tell('the cluster is ready');
     this.#startLoad();
+    this.#startOperator();
     world.time.advance(500);
     this.#scheduleFaults();
     world.time.advance(this.#options.seconds * 1_000);
@@ -156,17 +171,42 @@ class Simulation {
     }
   }
 
-  #scheduleFaults(): void {
-    const { seconds, faults } = this.#options;
-    const { world, stores, clients } = this.#cluster;
-    const schedule = makeSchedule(world.random.fork('faults'), {
+  #startOperator(): void {
+    const { world, stores, options } = this.#cluster;
+    this.#operator = new Operator({
+      client: this.#cluster.addClient('op'),
+      random: this.#random.fork('operator'),
+      events: world.events,
       stores: stores.map((store) => store.id),
-      clients: clients.map((client) => client.id).filter((id) => id !== 'admin'),
-      durationMs: seconds * 1_000,
-      ...(faults === undefined ? {} : { kinds: faults }),
+      groups: options.groups,
+      meanPauseMs: 4_000,
+    });
+    this.#operator.start();
+  }
+
+  /** Some clusters are founded in a storm, too. */
+  #troubleFounding(): void {
+    const { faults = FOUNDING_FAULTS } = this.#options;
+    const kinds = faults.filter((kind) => FOUNDING_FAULTS.includes(kind));
+    this.#schedule(this.#random.fork('founding faults'), FOUNDING_STORM_MS, kinds);
+    this.#cluster.world.time.set(FOUNDING_STORM_MS, () => this.#cluster.heal());
+  }
+
+  #scheduleFaults(): void {
+    const { seconds, faults = faultKinds } = this.#options;
+    this.#schedule(this.#cluster.world.random.fork('faults'), seconds * 1_000, faults);
+  }
+
+  #schedule(random: Prng, durationMs: number, kinds: readonly FaultKind[]): void {
+    const { world, stores, clients } = this.#cluster;
+    const schedule = makeSchedule(random, {
+      stores: stores.map((store) => store.id),
+      clients: clients.map((client) => client.id).filter((id) => id.startsWith('c')),
+      durationMs,
+      kinds,
     });
     for (const action of schedule) {
-      if (action.atMs < seconds * 1_000) world.time.set(action.atMs, () => this.#act(action));
+      if (action.atMs < durationMs) world.time.set(action.atMs, () => this.#act(action));
     }
   }
 
@@ -184,12 +224,14 @@ class Simulation {
     this.#cluster.world.events.tell('all faults end');
     this.#cluster.heal();
     for (const worker of this.#workers) worker.stop();
+    this.#operator?.stop();
   }
 
   /** Every call is answered, and then every key can be read. */
   #finish(): void {
     const { world } = this.#cluster;
-    const busy = (): number => this.#workers.filter((worker) => worker.isBusy).length;
+    const callers = [...this.#workers, this.#operator];
+    const busy = (): number => callers.filter((caller) => caller?.isBusy === true).length;
     const fail = (what: string): never => {
       const after = `${LIVENESS_MS / 1000} s after the last fault`;
       throw new CheckFailure('liveness', `${what} ${after}`, this.#cluster.describe());
@@ -214,27 +256,30 @@ class Simulation {
     );
   }
 
-  /** All replicas come to the same index; on the way there the checker compares their states. */
+  /**
+   * All stores know the same config, have all the replicas that it gives them, and come to the same index in
+   * each group; on the way there the checker compares their states.
+   */
   #converge(): void {
     const { world, stores } = this.#cluster;
-    const applied = new Map<string, Set<number>>();
     const isEqual = (): boolean => {
-      applied.clear();
-      for (const store of stores) {
-        for (const replica of store.node?.host.replicas() ?? []) {
-          const indexes = applied.get(replica.name) ?? new Set();
-          indexes.add(replica.applied.index);
-          applied.set(replica.name, indexes);
+      const newest = Math.max(...stores.map((store) => store.node?.config.number ?? 0));
+      const applied = new Map<string, number>();
+      for (const { node, id } of stores) {
+        if (node === undefined || node.config.number !== newest) return false;
+        for (const { gid, replicas } of node.config.groups) {
+          if (replicas.some((place) => place.storeId === id) && node.host.replica(gid) === undefined)
+            return false;
+        }
+        for (const { name, applied: own, raft } of node.host.replicas()) {
+          if (raft.leaderId === 0 || (applied.get(name) ?? own.index) !== own.index) return false;
+          applied.set(name, own.index);
         }
       }
-      return [...applied.values()].every((indexes) => indexes.size === 1);
+      return true;
     };
     if (!world.waitFor(isEqual, LIVENESS_MS, 20)) {
-      throw new CheckFailure(
-        'liveness',
-        'replicas of a group stay at different indexes',
-        this.#cluster.describe(),
-      );
+      throw new CheckFailure('liveness', 'the stores do not come to one state', this.#cluster.describe());
     }
     // Until the state of the last entries is committed, and thereby compared.
     world.time.advance(200);
@@ -286,7 +331,7 @@ function isDiskSabotage(sabotage: DiskSabotage | WorkerSabotage | undefined): sa
 
 /** Small logs, so that stores that were down need snapshots. */
 function tuningOf(seed: number): Partial<HostTuning> {
-  return { logKeepBytes: [8_192, 65_536, 16_777_216][seed % 3] as number };
+  return { logKeepBytes: [1_024, 4_096, 32_768, 16_777_216][seed % 4] as number };
 }
 
 /** True if it changed anything. */
