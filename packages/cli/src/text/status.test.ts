@@ -83,12 +83,12 @@ describe('the first line of status', () => {
   });
 
   test('passes on what the cluster itself complains about', () => {
-    const problems = [{ severity: 'warning' as const, what: 'The clock of s2 is off.', next: 'Start NTP.' }];
+    const problems = [{ severity: 'warning' as const, what: 'the clock of s2 is off', next: 'start NTP' }];
     const found = judge(status({ problems }));
     expect(found).toMatchObject({
       exitCode: 2,
       headline: 'Degraded: one problem; all 64 shards are served.',
-      notes: ['The clock of s2 is off. Start NTP.'],
+      notes: ['The clock of s2 is off. Next: start NTP.'],
     });
   });
 });

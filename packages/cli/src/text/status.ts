@@ -110,11 +110,18 @@ export function judge(status: StatusInput): Judgement {
   const unassigned = shards.assigned < status.shardCount;
   const trouble = warning.length > 0 || told('warning') > 0 || unassigned;
   const health: Health = outage ? 'unavailable' : trouble ? 'degraded' : 'healthy';
-  const notes = status.problems.map(({ what, next }) => (next === '' ? what : `${what} ${next}`));
+  const notes = status.problems.map(problemText);
   if (dataGroups.length === 0) {
     notes.push(`No group holds data yet. Make one: flotilla join 1 --stores ${storeList(status)}`);
   }
   return { health, exitCode: exitCodes[health], headline: headline(status, health, shards), notes };
+}
+
+/** `Store s1 does not answer. Next: start it.`, however the store that found it put its words. */
+function problemText({ what, next }: StatusInput['problems'][number]): string {
+  const sentence = (text: string): string =>
+    `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`;
+  return next === '' ? sentence(what) : `${sentence(what)} Next: ${next.replace(/\.$/, '')}.`;
 }
 
 function storeList(status: StatusInput): string {
