@@ -1,6 +1,6 @@
-import { type GroupName, Prng, VirtualTime, Xxh64 } from '@flotilla/base';
+import { type GroupName, Prng, VirtualTime } from '@flotilla/base';
 import { Host, type HostTuning, type Replica } from '@flotilla/host';
-import type { LogStore, StateStore, TimerId, Timers } from '@flotilla/ports';
+import type { Hasher, LogStore, StateStore, TimerId, Timers } from '@flotilla/ports';
 import { MemoryLogStore, MemoryStateStore } from '@flotilla/storage';
 import type { ReplicaPlace } from '@flotilla/wire';
 import { Journal, Line, Look } from './journal.ts';
@@ -47,6 +47,19 @@ class LifeTimers implements Timers {
   }
 }
 
+/** Notices every flipped bit and is many times faster than the real one in plain JavaScript. */
+class QuickHash implements Hasher {
+  high = 0;
+  low = 0;
+
+  hash(bytes: Uint8Array): number {
+    let sum = bytes.length;
+    for (let at = 0; at < bytes.length; at++) sum = (Math.imul(sum, 31) + (bytes[at] as number)) | 0;
+    this.low = sum >>> 0;
+    return this.low;
+  }
+}
+
 export interface StoreHooks {
   readonly logStore?: (store: LogStore) => LogStore;
   readonly stateStore?: (store: StateStore) => StateStore;
@@ -54,6 +67,7 @@ export interface StoreHooks {
 
 /** One machine with its disk, and the host that runs on it from time to time. */
 export class BenchStore {
+  readonly id: string;
   log: MemoryLogStore;
   state: MemoryStateStore;
   diskMs = 0.2;
@@ -69,11 +83,9 @@ export class BenchStore {
   #lives = 0;
   readonly #bench: Bench;
 
-  constructor(
-    bench: Bench,
-    readonly id: string,
-  ) {
+  constructor(bench: Bench, id: string) {
     this.#bench = bench;
+    this.id = id;
     this.incarnation = `${id}-1`;
     const disk = { timers: bench.time, delayMs: () => this.diskMs };
     this.log = new MemoryLogStore(disk);
@@ -98,7 +110,7 @@ export class BenchStore {
         clock: { monoMs: () => time.monoMs(), wallMs: () => time.wallMs() + this.wallOffsetMs },
         timers,
         random: new Prng(this.#bench.seed).fork(`${this.id} ${++this.#lives}`),
-        hasher: new Xxh64(),
+        hasher: new QuickHash(),
         logStore: this.hooks.logStore?.(this.log) ?? this.log,
         stateStore: state,
         links: wires.attach(this.id, this.incarnation, timers),

@@ -1,6 +1,8 @@
-import { Reader, utf8Decode, utf8Encode, type Writer } from '@flotilla/base';
+import type { Writer } from '@flotilla/base';
 import type { GroupMachine, Proposal, ReadBatch, Refusal } from '@flotilla/host';
 import type { StateStore } from '@flotilla/ports';
+
+const decoder = new TextDecoder();
 
 /** The simplest machine that shows order, loss and repetition: it keeps every entry that it was given. */
 export class Journal implements GroupMachine {
@@ -18,7 +20,7 @@ export class Journal implements GroupMachine {
     const end = this.#prefix.slice();
     end[end.length - 1] = (end[end.length - 1] as number) + 1;
     this.#store.scan(this.#prefix, end, (_key, value) => {
-      this.lines.push(utf8Decode(value));
+      this.lines.push(decoder.decode(value));
       return true;
     });
   }
@@ -28,7 +30,7 @@ export class Journal implements GroupMachine {
     key.set(this.#prefix);
     new DataView(key.buffer).setUint32(this.#prefix.length, index);
     this.#store.put(key, data);
-    this.lines.push(utf8Decode(data));
+    this.lines.push(decoder.decode(data));
     out?.u53(index);
   }
 
@@ -51,7 +53,7 @@ export class Journal implements GroupMachine {
       this.#prefix,
       end,
       (_key, value) => {
-        last = utf8Decode(value);
+        last = decoder.decode(value);
         return false;
       },
       { reverse: true },
@@ -63,14 +65,16 @@ export class Journal implements GroupMachine {
 export type Fate = 'open' | 'applied' | 'lost' | 'not-leader' | 'overloaded';
 
 export class Line implements Proposal {
+  readonly text: string;
   readonly data: Uint8Array;
   fate: Fate = 'open';
   index = 0;
   why = '';
   prepared = 0;
 
-  constructor(readonly text: string) {
-    this.data = utf8Encode(text);
+  constructor(text: string) {
+    this.text = text;
+    this.data = new TextEncoder().encode(text);
   }
 
   prepare(): void {
@@ -137,8 +141,4 @@ export class Look implements ReadBatch {
   get isDone(): boolean {
     return this.value !== undefined || this.refusal !== undefined;
   }
-}
-
-export function readU53(bytes: Uint8Array): number {
-  return new Reader(bytes).u53();
 }
