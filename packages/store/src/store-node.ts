@@ -1,4 +1,4 @@
-import { type GroupName, type StoreId, UsageError, Writer } from '@flotilla/base';
+import { type GroupName, groupNameText, type StoreId, UsageError, Writer } from '@flotilla/base';
 import { ControllerGroup } from '@flotilla/controller';
 import { type GroupMachine, Host, type Replica } from '@flotilla/host';
 import { DataGroup, NewerFormatError } from '@flotilla/kv';
@@ -83,12 +83,15 @@ export class StoreNode {
       onAdmin: (connection, body) => {
         const { request, cold } = readAdmin(body);
         connection.inFlight++;
-        this.#router.fromClient(cold, connection.remoteAddress, (answer) => {
+        const reply = (answer: Uint8Array): void => {
           const out = new Writer(16 + answer.length);
           writeAdmin(out, request, answer);
           connection.inFlight--;
           connection.sendFrame(FrameKind.adminReply, out.take());
-        });
+        };
+        // Each of these may ask all stores: a client that asks without end must not have that.
+        if (connection.inFlight > limits.inFlightRequests) this.#router.overloaded(reply);
+        else this.#router.fromClient(cold, connection.remoteAddress, reply);
       },
     });
     this.#forwarding = new Forwarding(ports.links, ports.timers, (from, question) => {
@@ -116,6 +119,7 @@ export class StoreNode {
       random: ports.random.fork('cluster id'),
       log: ports.log,
       clusterId: () => this.#clusterId,
+      configNumber: () => this.#holder.config.number,
       adopt: (clusterId, done) => {
         options.onClusterId(clusterId, () => {
           this.#clusterId = clusterId;
@@ -168,9 +172,10 @@ export class StoreNode {
     if (this.#draining) return;
     this.#draining = true;
     this.#service.beginDrain();
-    this.host.handAwayAll();
     const begunAt = this.#ports.clock.monoMs();
     const poll = (): void => {
+      // Again and again: a transfer may fail, and what this store wins meanwhile must go as well.
+      this.host.handAwayAll();
       const isLate = this.#ports.clock.monoMs() - begunAt > DRAIN_MS;
       const leads = [...this.host.replicas()].some((replica) => replica.isLeader && !replica.isAlone);
       if (this.#stopped || isLate || (!leads && this.#service.inFlight === 0)) done();
@@ -193,6 +198,9 @@ export class StoreNode {
     if (this.#clusterId === '') reasons.push('this store belongs to no cluster yet');
     else if (this.#holder.config.number === 0) reasons.push('no config is known yet');
     if (this.#draining) reasons.push('this store is draining');
+    for (const { group, why } of this.host.unopened()) {
+      reasons.push(`group ${groupNameText(group)} is quarantined: ${why}`);
+    }
     for (const replica of this.host.replicas()) {
       if (replica.broken !== undefined)
         reasons.push(`group ${replica.name} is quarantined: ${replica.broken}`);
@@ -220,8 +228,11 @@ export class StoreNode {
   }
 
   #turnEnd(): void {
-    const controller = this.host.replica(0)?.machine;
-    if (controller instanceof ControllerGroup) this.#holder.offer(controller.config);
+    const replica = this.host.replica(0);
+    // A machine that broke in the middle of an entry may show a config that nobody else has.
+    if (replica?.broken === undefined && replica?.machine instanceof ControllerGroup) {
+      this.#holder.offer(replica.machine.config);
+    }
     this.#service.flush();
   }
 
@@ -249,7 +260,9 @@ export class StoreNode {
     const { storeId, incarnation } = this.#options;
     for (const store of config.stores) links.learn(store.storeId, store.address, store.addressVersion);
     this.#wantPeers(config);
-    for (const record of config.groups) {
+    // The controller group too: a store may have joined before it was told of the founding.
+    const records = config.number === 0 ? [] : [config.controller, ...config.groups];
+    for (const record of records) {
       const own = record.replicas.find((place) => place.storeId === storeId);
       const existing = this.host.replica(record.gid);
       if (own?.storeIncarnation !== incarnation || existing?.group.incarnation === record.incarnation)

@@ -62,6 +62,20 @@ function reportOf(replica: Replica): ReplicaReport {
 
 export function makeReport(storeId: StoreId, host: Host, aheadMs: number): StoreReport {
   const replicas = [...host.replicas()].map(reportOf);
+  for (const { group, raftId, why } of host.unopened()) {
+    replicas.push({
+      gid: group.gid,
+      incarnation: group.incarnation,
+      raftId,
+      role: 'unknown',
+      term: 0,
+      commitIndex: 0,
+      appliedIndex: 0,
+      matches: new Map(),
+      serving: [],
+      broken: why,
+    });
+  }
   return { storeId, aheadMs, replicas };
 }
 

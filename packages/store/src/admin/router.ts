@@ -72,12 +72,17 @@ export class AdminRouter {
     this.#handle(request, author, 0, reply);
   }
 
+  overloaded(answer: (cold: Uint8Array) => void): void {
+    const what = 'this connection has too many requests in flight: wait for their answers';
+    answer(this.#options.codec.encode(failure('overloaded', what, 'backoff') as unknown as ColdValue));
+  }
+
   /** A question of another store: a client's request on its way, or one of the stores' own. */
   fromStore(from: StoreId, cold: Uint8Array, hops: number, answer: (cold: Uint8Array) => void): void {
     const { codec } = this.#options;
     const reply: Answer = (value) => answer(codec.encode(value as unknown as ColdValue));
     try {
-      const value = codec.decode(cold) as { readonly [key: string]: ColdValue };
+      const value = objectOf(codec.decode(cold));
       if (value.internal === 'report') {
         const report = makeReport(this.#options.storeId, this.#options.host, this.#options.aheadMs());
         reply({ ok: true, result: { report: encodeReport(report) } });
@@ -212,7 +217,7 @@ export class AdminRouter {
       .forwarding()
       .ask(target, codec.encode(question), { hops, timeoutMs: FORWARD_MS }, (outcome) => {
         if (outcome.kind === 'answer') {
-          reply(codec.decode(outcome.cold) as unknown as AdminReply);
+          reply(readReply(codec, outcome.cold, target));
         } else if (outcome.kind === 'not-sent') {
           reply(
             failure('no-leader', `${words} has no leader that store ${target} knows: try again`, 'backoff'),
@@ -357,10 +362,8 @@ export class AdminRouter {
     const question = codec.encode({ internal: 'report' });
     for (const id of others) {
       this.#options.forwarding().ask(id, question, { hops: 0, timeoutMs: REPORT_MS }, (outcome) => {
-        if (outcome.kind === 'answer') {
-          const report = parseReport(codec.decode(outcome.cold));
-          if (report !== undefined) reports.set(id, report);
-        }
+        const report = outcome.kind === 'answer' ? parseReport(codec, outcome.cold) : undefined;
+        if (report !== undefined) reports.set(id, report);
         open--;
         if (open === 0) finish();
       });
@@ -368,9 +371,35 @@ export class AdminRouter {
   }
 }
 
-function parseReport(value: ColdValue): StoreReport | undefined {
-  const result = (value as { readonly result?: { readonly report?: ColdValue } } | undefined)?.result?.report;
-  return result instanceof Uint8Array ? decodeReport(result) : undefined;
+function objectOf(value: ColdValue): { readonly [key: string]: ColdValue } {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || Array.isArray(value)) {
+    throw new DecodeError('a question between stores is an object');
+  }
+  return value as { readonly [key: string]: ColdValue };
+}
+
+/** Whoever asked gets an answer, also when the other store's cannot be read: it may be of a newer version. */
+function readReply(codec: ColdCodec, cold: Uint8Array, from: StoreId): AdminReply {
+  try {
+    const value = objectOf(codec.decode(cold));
+    if (typeof value.ok === 'boolean') return value as unknown as AdminReply;
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause;
+  }
+  const what = `the answer of store ${from} cannot be read: the change may or may not have happened`;
+  return failure('no-answer', `${what}; ask again`, 'backoff');
+}
+
+/** Undefined for what cannot be read: that store then counts as one that does not answer. */
+function parseReport(codec: ColdCodec, cold: Uint8Array): StoreReport | undefined {
+  try {
+    const { result } = objectOf(codec.decode(cold));
+    const { report } = objectOf(result);
+    return report instanceof Uint8Array ? decodeReport(report) : undefined;
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause;
+    return undefined;
+  }
 }
 
 /** Registration of a store as the controller takes it. */

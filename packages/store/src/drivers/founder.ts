@@ -18,11 +18,17 @@ export interface FounderOptions {
   readonly random: Random;
   readonly log: LogSink;
   readonly clusterId: () => string;
+  /** 0 while no config is known. */
+  readonly configNumber: () => number;
   /** Makes the cluster id of a blank store durable, then calls back. */
   readonly adopt: (clusterId: string, done: () => void) => void;
 }
 
 const CONTROLLER = { gid: 0, incarnation: 0 };
+/** Ticks between two tellings of the founding to one who may have got its replica already. */
+const TELL_TICKS = 20;
+/** Ticks without any config after which a founding that a crash interrupted is taken up again. */
+const RESUME_TICKS = 60;
 
 /**
  * Founding a cluster, and joining one. The store that comes first in the sorted list of `--bootstrap` founds,
@@ -30,11 +36,22 @@ const CONTROLLER = { gid: 0, incarnation: 0 };
  * members with their incarnations; each creates its replica of the controller group only for its own
  * incarnation, so a store whose disk was wiped can never vote under its old raft id. Every other blank store
  * joins the first cluster that it meets.
+ *
+ * A data directory takes nothing before it has its cluster id, so a crash may come between the id and the
+ * replica, and the others may have joined by then:
+ *
+ * 1. Whoever has its replica tells all members until a config is known, whatever they belong to.
+ * 2. The founder itself starts again if it did not join, no config reaches it for a while, and nobody else of
+ *    that cluster is there. If it was wrong about that, nobody hears its replica: its incarnation is not theirs.
  */
 export class Founder {
   readonly #options: FounderOptions;
   #adopting = false;
   #creating = false;
+  /** In this life the cluster id came from others. */
+  #joined = false;
+  #ticks = 0;
+  #idleTicks = 0;
 
   constructor(options: FounderOptions) {
     this.#options = options;
@@ -42,7 +59,8 @@ export class Founder {
 
   /** Looks whether there is something to do; called now and then. */
   tick(): void {
-    const { host, clusterId } = this.#options;
+    const { host, clusterId, configNumber } = this.#options;
+    this.#ticks++;
     if (this.#adopting || this.#creating) return;
     const replica = host.replica(0);
     if (replica !== undefined) {
@@ -50,6 +68,7 @@ export class Founder {
       return;
     }
     if (clusterId() === '') this.#joinAny();
+    else if (++this.#idleTicks < RESUME_TICKS || this.#joined || configNumber() > 0) return;
     this.#found();
   }
 
@@ -70,6 +89,7 @@ export class Founder {
       const clusterId = links.clusterOf(storeId);
       if (clusterId === undefined || clusterId === '') continue;
       this.#adopting = true;
+      this.#joined = true;
       adopt(clusterId, () => {
         this.#adopting = false;
         log.log('info', 'cluster-joined', { clusterId, through: storeId });
@@ -83,14 +103,18 @@ export class Founder {
     if (bootstrap === undefined || this.#adopting) return;
     const stores = [...new Set(bootstrap)].sort();
     if (stores[0] !== storeId) return;
+    const own = clusterId();
+    for (const { storeId: id } of host.connectedPeers()) {
+      if (!stores.includes(id) && links.clusterOf(id) !== '') return;
+    }
     const members: ReplicaPlace[] = [];
     for (const [at, id] of stores.entries()) {
       const peer = id === storeId ? { incarnation } : host.peer(id);
       const cluster = id === storeId ? '' : links.clusterOf(id);
-      if (peer === undefined || cluster !== '') return;
+      if (peer === undefined || cluster === undefined || (cluster !== '' && cluster !== own)) return;
       members.push({ raftId: at + 1, storeId: id, storeIncarnation: peer.incarnation });
     }
-    const founding = { clusterId: clusterId() === '' ? newClusterId(random) : clusterId(), members };
+    const founding = { clusterId: own === '' ? newClusterId(random) : own, members };
     log.log('info', 'cluster-founding', { clusterId: founding.clusterId, stores });
     this.#take(founding);
   }
@@ -111,6 +135,7 @@ export class Founder {
       create();
     } else if (clusterId() === '') {
       this.#adopting = true;
+      this.#joined = true;
       adopt(founding.clusterId, () => {
         this.#adopting = false;
         create();
@@ -119,11 +144,13 @@ export class Founder {
   }
 
   #tell(founding: Founding): void {
-    const { links, storeId } = this.#options;
-    // Those that belong to the cluster already have their replica, or an incarnation that gets none.
-    const blank = founding.members.filter(
-      (each) => each.storeId !== storeId && links.clusterOf(each.storeId) === '',
-    );
+    const { links, storeId, configNumber } = this.#options;
+    const again = configNumber() === 0 && this.#ticks % TELL_TICKS === 0;
+    const blank = founding.members.filter((each) => {
+      if (each.storeId === storeId) return false;
+      const cluster = links.clusterOf(each.storeId);
+      return cluster === '' || (again && cluster === founding.clusterId);
+    });
     if (blank.length === 0) return;
     const out = new Writer(256);
     out.bytes16(utf8Encode(founding.clusterId));

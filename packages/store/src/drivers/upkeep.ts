@@ -33,10 +33,7 @@ export class UpkeepDriver {
       const { machine, group } = replica;
       if (!replica.isServing || replica.broken !== undefined || !(machine instanceof DataGroup)) continue;
       if (this.#open.has(group.gid)) continue;
-      const stamp = Math.max(this.#options.nowStamp(), machine.lastStamp);
-      const dueAt = machine.dueAt();
-      if (dueAt === undefined || dueAt > stamp) continue;
-      const entry = machine.timeEntry(stamp);
+      const entry = this.#entryOf(replica, machine);
       if (entry === undefined) continue;
       this.#open.add(group.gid);
       const prepare = (data: Uint8Array): void => stampEntry(data, this.#options.stampFor(replica));
@@ -45,5 +42,16 @@ export class UpkeepDriver {
       };
       this.#options.host.propose(replica, new QuietProposal(entry, prepare, settled));
     }
+  }
+
+  /** Looks at what is stored, which may prove damaged: then this replica stops, and nothing else. */
+  #entryOf(replica: Replica, machine: DataGroup): Uint8Array | undefined {
+    let entry: Uint8Array | undefined;
+    this.#options.host.attempt(replica, () => {
+      const stamp = Math.max(this.#options.nowStamp(), machine.lastStamp);
+      const dueAt = machine.dueAt();
+      if (dueAt !== undefined && dueAt <= stamp) entry = machine.timeEntry(stamp);
+    });
+    return entry;
   }
 }

@@ -111,6 +111,10 @@ export class ClientConnection implements SocketHandler {
     if (this.#state !== 'open' || this.#replies.length === FRAME_HEADER_BYTES) return;
     this.#socket.send(sealFrame(this.#replies, FrameKind.reply, this.#owner.hasher));
     beginFrame(this.#replies);
+    this.#cutIfSlow();
+  }
+
+  #cutIfSlow(): void {
     if (this.#socket.bufferedBytes > BUFFERED_BYTES_MAX) this.#cut('it does not read its replies');
   }
 
@@ -131,6 +135,7 @@ export class ClientConnection implements SocketHandler {
     beginFrame(out);
     out.raw(body);
     this.#socket.send(sealFrame(out, kind, this.#owner.hasher, true));
+    this.#cutIfSlow();
   }
 
   close(reason: string): void {

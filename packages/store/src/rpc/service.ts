@@ -178,8 +178,7 @@ export class RpcService implements BatchOwner {
   ): void {
     const staleness = replica.stalenessMs(now);
     if (staleness <= maxAgeMs) {
-      work.evaluate();
-      work.deliver();
+      this.#options.host.readNow(replica, work);
       return;
     }
     const why = `this replica may be ${Number.isFinite(staleness) ? Math.ceil(staleness) : 'any'} ms behind`;
