@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Cluster } from './harness/cluster.ts';
 import { freePorts, removeDirectories, temporaryDirectory } from './harness/places.ts';
-import { endAll, flotilla, Running, runShell } from './harness/running.ts';
+import { commandLine, endAll, flotilla, Running, runShell } from './harness/running.ts';
 
 // Every command against one cluster: what it prints, and what it exits with.
 
@@ -145,7 +145,7 @@ describe('many keys', () => {
   });
 
   test('a reader that goes away ends a scan quietly', async () => {
-    const scan = ownCommand(['scan', '""', '--endpoints', cluster.endpoints.join(',')]);
+    const scan = commandLine(['scan', '""', '--endpoints', cluster.endpoints.join(',')]);
     const head = runShell(`sh -c '(${scan}; echo code $? >&2) | head -n 1'`);
     expect((await head.exit).code).toBe(0);
     expect([head.out.length, head.err]).toEqual([1, ['code 0']]);
@@ -316,8 +316,3 @@ describe('endpoints', () => {
     expect(await flotilla(['get', 'race'], { env })).toMatchObject({ code: 0, out: 'new' });
   });
 });
-
-function ownCommand(args: readonly string[]): string {
-  const main = join(import.meta.dirname, '..', '..', 'packages', 'cli', 'src', 'main.ts');
-  return [process.execPath, '--conditions=flotilla-source', main, ...args].join(' ');
-}

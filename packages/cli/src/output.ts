@@ -43,7 +43,8 @@ export class Output {
   }
 
   get progressColumns(): number {
-    return this.#stderr.columns ?? 80;
+    // Some terminals do not know their width and say 0.
+    return this.#stderr.columns || 80;
   }
 
   /** Tables and colours are for terminals. */

@@ -138,6 +138,11 @@ export class Running {
   }
 }
 
+/** The command with its arguments as a line for a shell; they must need no quotes. */
+export function commandLine(args: readonly string[]): string {
+  return [node, '--conditions=flotilla-source', main, ...args].join(' ');
+}
+
 /** A command line as a person pastes it. It becomes that very process, so that signals reach it. */
 export function runShell(command: string): Running {
   return new Running(['-c', `exec ${command}`], { file: 'sh' });

@@ -1,4 +1,5 @@
 import { CommandFailure, ExitCode, failureOf } from '../failure.ts';
+import type { Output } from '../output.ts';
 import type { CommandSpec } from '../program.ts';
 import { inputBytes, openInput } from '../stdin.ts';
 import { bytesOfHex, bytesOfText, jsonField } from '../text/bytes.ts';
@@ -11,6 +12,44 @@ import { loadLines } from '../transfer/load.ts';
 
 /** A long job should outlive an election or the restart of a store. */
 const LOAD_TIMEOUT_MS = 30_000;
+
+/** Lines told of a load that ends at its first failure; what else was on its way tells nothing new. */
+const FAILURES_TOLD = 3;
+
+/** Tells failed lines: each at once when the load goes on, else the first ones, in order, at the end. */
+class Failures {
+  readonly #output: Output;
+  readonly #file: string;
+  readonly #immediate: boolean;
+  readonly #beforeTelling: () => void;
+  #kept: { readonly line: number; readonly message: string }[] = [];
+
+  constructor(output: Output, file: string, immediate: boolean, beforeTelling: () => void) {
+    this.#output = output;
+    this.#file = file;
+    this.#immediate = immediate;
+    this.#beforeTelling = beforeTelling;
+  }
+
+  add(line: number, message: string): void {
+    if (this.#immediate) this.#tell(line, message);
+    else this.#kept.push({ line, message });
+  }
+
+  tellRest(): void {
+    this.#kept.sort((left, right) => left.line - right.line);
+    for (const { line, message } of this.#kept.slice(0, FAILURES_TOLD)) this.#tell(line, message);
+    this.#kept = [];
+  }
+
+  #tell(line: number, message: string): void {
+    this.#beforeTelling();
+    const output = this.#output;
+    const file = this.#file;
+    if (output.json) output.note(JSON.stringify({ event: 'line-failed', file, line, message }));
+    else output.note(`error: ${file}:${line}: ${message}`);
+  }
+}
 
 const load: CommandSpec = {
   usage: 'load <file>',
@@ -27,15 +66,13 @@ const load: CommandSpec = {
     const database = await context.database(globals.timeoutGiven ? globals.timeoutMs : LOAD_TIMEOUT_MS);
     const progress = new Progress(output, 'records');
     const continueOnError = options.continueOnError === true;
+    const failures = new Failures(output, name, continueOnError, () => progress.clear());
     const summary = await loadLines(readLines(openInput(file, io)), database, {
       continueOnError,
-      onFailure: (line, message) => {
-        progress.clear();
-        if (output.json) output.note(JSON.stringify({ event: 'line-failed', file: name, line, message }));
-        else output.note(`error: ${name}:${line}: ${message}`);
-      },
+      onFailure: (line, message) => failures.add(line, message),
       onProgress: (stored, endOffset) => progress.update(endOffset, total, stored),
     });
+    failures.tellRest();
     progress.clear();
     const seconds = progress.elapsedMs / 1000;
     const { stored, failed, bytes } = summary;
@@ -52,8 +89,8 @@ const load: CommandSpec = {
     const exitCode =
       summary.writeFailure === undefined ? ExitCode.refused : failureOf(summary.writeFailure).exitCode;
     const advice = continueOnError
-      ? 'correct these lines and load them again: a record that is stored twice is stored once'
-      : 'correct the line and load the file again, or use --continue-on-error to store all others';
+      ? 'Correct these lines and load them again: a record that is stored twice is stored once'
+      : 'Correct the line and load the file again, or use --continue-on-error to store all others';
     throw new CommandFailure(`${plural(failed, 'line')} of ${name} could not be stored. ${advice}`, exitCode);
   },
 };
