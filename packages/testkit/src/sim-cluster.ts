@@ -90,6 +90,7 @@ export class SimCluster {
     if (!this.world.waitFor(() => this.#unserved() === 0, 15_000)) {
       this.#fail(`${this.#unserved()} shards are not served 15 s after their groups joined`);
     }
+    for (const store of this.stores) store.isSupervised = false;
   }
 
   /** Every store up, nothing slow, nothing cut. */
@@ -99,6 +100,8 @@ export class SimCluster {
     world.links.quality = world.quality;
     Object.assign(world.frames, { loss: 0, doubles: 0, late: 0 });
     for (const store of this.stores) {
+      // A commit that was told to fail may do so only now.
+      store.isSupervised = true;
       store.diskDelayMs = 0;
       store.stall(false);
       store.resume();

@@ -46,6 +46,7 @@ interface Life {
 }
 
 const PLENTY = 1e12;
+const SUPERVISOR_MS = 200;
 
 /**
  * A machine with a disk, and the store process that runs on it from time to time. A crash takes the process;
@@ -56,6 +57,8 @@ export class SimStore {
   readonly address: string;
   /** Added to every sync while it is set. */
   diskDelayMs = 0;
+  /** Somebody starts the process again when it ends itself. */
+  isSupervised = false;
   crashes = 0;
   powerCuts = 0;
   readonly #world: SimWorld;
@@ -281,6 +284,7 @@ export class SimStore {
     gate.die();
     this.#world.time.soon(() => {
       if (this.#life?.gate === gate) this.crash();
+      if (this.isSupervised) this.#world.time.set(SUPERVISOR_MS, () => this.start());
     });
   }
 
