@@ -52,7 +52,8 @@ export class NodeTimers implements Timers {
   }
 
   #arm(id: TimerId, due: number, callback: () => void): void {
-    const delay = Math.min(STEP_MS_MAX, Math.ceil(due - performance.now()));
+    // A collector's pause since `due` was worked out makes this negative, which Node complains about on stderr.
+    const delay = Math.min(STEP_MS_MAX, Math.max(0, Math.ceil(due - performance.now())));
     const timeout = setTimeout(() => {
       // Node counts from the start of the turn, so it may be up to a millisecond early; the port may not.
       if (performance.now() < due) return this.#arm(id, due, callback);
