@@ -67,9 +67,12 @@ export class Founder {
       this.#tell({ clusterId: clusterId(), members: replica.members });
       return;
     }
-    if (clusterId() === '') this.#joinAny();
-    else if (++this.#idleTicks < RESUME_TICKS || this.#joined || configNumber() > 0) return;
-    this.#found();
+    if (clusterId() === '') {
+      this.#joinAny();
+    } else if (++this.#idleTicks < RESUME_TICKS || configNumber() > 0) {
+      return;
+    }
+    if (!this.#joined) this.#found();
   }
 
   onFrame(from: StoreId, body: Uint8Array): void {
