@@ -85,7 +85,7 @@ export class Supervisor {
     await this.#tell(
       'ready',
       { endpoints: plan.endpoints, console, stores },
-      `ready after ${seconds} s: endpoints ${plan.endpoints.join(',')}, status page ${console}`,
+      `ready  endpoints ${plan.endpoints.join(',')}  console ${console}  (${seconds} s)`,
     );
     if (readiness.health !== 'healthy') output.note(`warning: ${readiness.headline}`);
   }
