@@ -1,5 +1,12 @@
 import { Prng, Reader, utf8Encode, VirtualTime, Writer, Xxh64 } from '@flotilla/base';
-import type { ColdValue, Meter, SocketHandler, Timers } from '@flotilla/ports';
+import {
+  type ColdValue,
+  Lane,
+  type Meter,
+  type PeerLinks,
+  type SocketHandler,
+  type Timers,
+} from '@flotilla/ports';
 import { MemoryLogStore, MemoryStateStore } from '@flotilla/storage';
 import { StoreNode } from '@flotilla/store';
 import { Fabric, MemoryNetworkHub, PlainColdCodec, RunLengthCompressor } from '@flotilla/transport';
@@ -46,6 +53,8 @@ interface Life {
   isAlive: boolean;
 }
 
+let clients = 0;
+
 export interface BenchOptions {
   readonly count?: number;
   readonly shardCount?: number;
@@ -82,6 +91,11 @@ export class BenchStore {
   get node(): StoreNode {
     if (this.#life === undefined) throw new Error(`${this.id} does not run`);
     return this.#life.node;
+  }
+
+  get links(): PeerLinks {
+    if (this.#life === undefined) throw new Error(`${this.id} does not run`);
+    return this.#life.fabric;
   }
 
   get isRunning(): boolean {
@@ -259,6 +273,20 @@ export class Bench {
     return found as BenchStore;
   }
 
+  /** What that store sends through; a test may come in between. */
+  linksOf(store: BenchStore): PeerLinks {
+    return store.links;
+  }
+
+  /** A question of one store to another, with whatever content. */
+  ask(from: BenchStore, to: BenchStore, value: ColdValue): void {
+    const out = new Writer(64);
+    out.u53(1_000_000);
+    out.u8(1);
+    out.raw(codec.encode(value));
+    from.links.send(to.id, Lane.consensus, FrameKind.adminForward, out.take(), 'normal');
+  }
+
   /** A client that is connected and greeted. */
   client(store: BenchStore = this.stores[0] as BenchStore): RawClient {
     const client = new RawClient(this, store.id);
@@ -283,7 +311,7 @@ export class RawClient implements SocketHandler {
   readonly #socket;
 
   constructor(bench: Bench, storeId: string) {
-    this.#socket = bench.hub.network('client').dial(`${storeId}:7400`, '/client', this);
+    this.#socket = bench.hub.network(`client${++clients}`).dial(`${storeId}:7400`, '/client', this);
     bench.until(() => this.isOpen || this.closed !== undefined);
   }
 

@@ -1,5 +1,11 @@
 import { DecodeError, type StoreId, Writer } from '@flotilla/base';
-import type { ControllerCommand, ControllerGroup } from '@flotilla/controller';
+import {
+  type ControllerCommand,
+  type ControllerGroup,
+  decodeControllerRequest,
+  encodeControllerEntry,
+  readControllerEntryHead,
+} from '@flotilla/controller';
 import type { Host, Replica } from '@flotilla/host';
 import type { ColdCodec, ColdValue, PeerLinks, Random, Timers } from '@flotilla/ports';
 import {
@@ -87,8 +93,7 @@ export class AdminRouter {
         const report = makeReport(this.#options.storeId, this.#options.host, this.#options.aheadMs());
         reply({ ok: true, result: { report: encodeReport(report) } });
       } else if (value.internal === 'command') {
-        const command = value.command as unknown as InternalCommand;
-        this.#change(command, '', `store ${from}`, hops, reply);
+        this.#change(commandOf(codec, value.entry), '', `store ${from}`, hops, reply);
       } else {
         const author = typeof value.author === 'string' ? value.author : `store ${from}`;
         this.#handle(parseAdminRequest(value), author, hops, reply);
@@ -158,7 +163,7 @@ export class AdminRouter {
     if (replica === undefined || !replica.isLeader) {
       const question =
         request === undefined
-          ? { internal: 'command', command: command as unknown as ColdValue }
+          ? { internal: 'command', entry: encodeControllerEntry(codec, command, '', author) }
           : { ...request, author };
       this.#passOn(0, question as unknown as ColdValue, hops, reply);
       return;
@@ -376,6 +381,14 @@ function objectOf(value: ColdValue): { readonly [key: string]: ColdValue } {
     throw new DecodeError('a question between stores is an object');
   }
   return value as { readonly [key: string]: ColdValue };
+}
+
+/** What a store may ask of the controller's leader, in the same bytes as in the log and read as strictly. */
+function commandOf(codec: ColdCodec, entry: ColdValue): InternalCommand {
+  if (!(entry instanceof Uint8Array)) throw new DecodeError('a command between stores is an entry');
+  const { command } = decodeControllerRequest(codec, readControllerEntryHead(entry).body);
+  if (command.kind === 'registerStore' || command.kind === 'done' || command.kind === 'found') return command;
+  throw new DecodeError(`stores do not ask for ${command.kind}`);
 }
 
 /** Whoever asked gets an answer, also when the other store's cannot be read: it may be of a newer version. */
