@@ -93,7 +93,9 @@ export class Failover {
     if (this.#stopped) return;
     const wait = this.#tuning.failoverRankMs * rank;
     const jitter = (this.#random.below(1000) / 1000) * this.#tuning.failoverJitterMs;
-    replica.campaignAt = Math.max(from, replica.promise.until) + wait + jitter;
+    // Nobody else votes in a group of one: there is nobody to whom a promise could matter.
+    const mayAskAt = replica.isAlone ? from : Math.max(from, replica.promise.until);
+    replica.campaignAt = mayAskAt + wait + jitter;
     this.#due.add(replica);
     this.#arm();
   }

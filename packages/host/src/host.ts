@@ -10,25 +10,14 @@ import type { PeerHandler, PeerIdentity, TimerId } from '@flotilla/ports';
 import type { ReplicaPlace } from '@flotilla/wire';
 import { refusalOf } from './admission.ts';
 import { makeLogWrite } from './appends.ts';
-import { Applier } from './applier.ts';
-import { Arrivals } from './arrivals.ts';
-import { type AppendWork, Committer } from './committer.ts';
-import { Departures } from './departures.ts';
-import { Failover } from './failover.ts';
+import type { AppendWork } from './committer.ts';
 import { isReplicaFault } from './faults.ts';
-import { HandAway } from './hand-away.ts';
+import { HostParts } from './host-parts.ts';
 import type { HostOptions, HostPorts } from './host-ports.ts';
-import { Rounds } from './lease.ts';
 import type { Proposal, ReadBatch } from './machine.ts';
-import { Mail } from './mail.ts';
-import { Outbox } from './outbox.ts';
-import { ReadDesk } from './read-desk.ts';
-import { LeaseReader } from './reads.ts';
 import type { Replica } from './replica.ts';
-import { ReplicaShelf, type UnopenedReplica } from './shelf.ts';
-import { releaseGeneration, SnapshotReceiver } from './snapshot-receiver.ts';
-import { SnapshotSender } from './snapshot-sender.ts';
-import { StallGuard } from './stall-guard.ts';
+import type { UnopenedReplica } from './shelf.ts';
+import { releaseGeneration } from './snapshot-receiver.ts';
 import { checkTuning, type HostTuning, hostTuning } from './tuning.ts';
 
 /** How often one turn may go round before the event loop gets its turn again. */
@@ -43,20 +32,7 @@ export class Host {
   readonly #ports: HostPorts;
   readonly #options: HostOptions;
   readonly #tuning: HostTuning;
-  readonly #rounds = new Rounds();
-  readonly #outbox: Outbox;
-  readonly #committer: Committer;
-  readonly #failover: Failover;
-  readonly #reads: ReadDesk;
-  readonly #arrivals: Arrivals;
-  readonly #departures: Departures;
-  readonly #handAway: HandAway;
-  readonly #applier: Applier;
-  readonly #sender: SnapshotSender;
-  readonly #receiver: SnapshotReceiver;
-  readonly #shelf: ReplicaShelf;
-  readonly #mail: Mail;
-  readonly #stalls: StallGuard;
+  readonly #parts: HostParts;
   readonly #peers = new Map<StoreId, PeerIdentity>();
   readonly #dirty = new Set<Replica>();
   #turnPlanned = false;
@@ -71,93 +47,17 @@ export class Host {
     this.#options = options;
     this.#tuning = { ...hostTuning, ...options.tuning };
     checkTuning(this.#tuning);
-    const tuning = this.#tuning;
-    const now = (): number => ports.clock.monoMs();
-    this.#stalls = new StallGuard(ports.clock, tuning);
-    this.#outbox = new Outbox(ports.links, this.#rounds, now);
-    this.#shelf = new ReplicaShelf(ports, options, tuning, (what, cause) => this.#fatal(what, cause));
-    this.#committer = new Committer({
-      logStore: ports.logStore,
-      tuning,
-      now,
-      durable: (work) => this.#durable(work),
-      failed: (cause) => this.#fatal('a log commit failed', cause),
-    });
-    this.#failover = new Failover({
-      timers: ports.timers,
-      random: ports.random,
-      tuning,
-      now,
+    this.#parts = new HostParts(ports, options, this.#tuning, {
       act: (replica, work) => this.#act(replica, work),
-    });
-    const reader = new LeaseReader({
-      tuning,
-      now,
-      observe: () => {
-        this.#stalls.observe();
-        return this.#stalls.barrier;
-      },
       guard: (replica, work) => this.#guard(replica, work),
-    });
-    this.#reads = new ReadDesk(reader, tuning);
-    this.#arrivals = new Arrivals({
-      clock: ports.clock,
-      links: ports.links,
-      shelf: this.#shelf,
-      failover: this.#failover,
-      tuning,
-      rounds: this.#rounds,
-      incarnationOf: (storeId) => this.#peers.get(storeId)?.incarnation,
+      touch: (replica) => this.#touch(replica),
+      wake: () => this.#wake(),
       stepCore: (replica, message) => this.#stepCore(replica, message),
-    });
-    this.#applier = new Applier({
-      logStore: ports.logStore,
-      stateStore: ports.stateStore,
-      tuning,
-      committer: this.#committer,
-      guard: (replica, work) => this.#guard(replica, work),
-      applied: (replica) => this.#dirty.add(replica),
-      onApplied: options.onApplied,
-      resume: () => this.#wake(),
-      failed: (cause) => this.#fatal('a commit of the state failed', cause),
-    });
-    const snapshots = {
-      links: ports.links,
-      stateStore: ports.stateStore,
-      hasher: ports.hasher,
-      tuning,
-      log: ports.log,
-      now,
-    };
-    this.#sender = new SnapshotSender({
-      ...snapshots,
-      reported: (replica) => this.#touch(replica),
-      guard: (replica, work) => this.#guard(replica, work),
-    });
-    this.#departures = new Departures(this.#outbox, this.#sender, now);
-    this.#handAway = new HandAway({
-      tuning,
-      links: ports.links,
-      log: ports.log,
+      offerStaged: (replica, message) => this.#offerStaged(replica, message),
+      durable: (work) => this.#durable(work),
+      fatal: (what, cause) => this.#fatal(what, cause),
       transfer: (replica, to) => this.transferLeader(replica, to),
-    });
-    this.#receiver = new SnapshotReceiver({
-      ...snapshots,
-      find: (offer, storeId) => {
-        const replica = this.#arrivals.hearing(offer.group, offer.from, storeId);
-        return replica?.raftId === offer.to ? replica : undefined;
-      },
-      hasRoom: () => ports.disk.freeBytes() > tuning.diskLowBytes,
-      complete: (replica, message) => this.#offerStaged(replica, message),
-      failed: (cause) => this.#fatal('a commit of the state failed', cause),
-    });
-    this.#mail = new Mail({
-      bytesMax: tuning.inboxBytesMax,
-      log: ports.log,
-      arrivals: this.#arrivals,
-      receiver: this.#receiver,
-      sender: this.#sender,
-      onFrame: options.onFrame,
+      incarnationOf: (storeId) => this.#peers.get(storeId)?.incarnation,
     });
   }
 
@@ -171,13 +71,13 @@ export class Host {
       },
       onDown: (storeId) => this.#peerDown(storeId),
       onFrame: (storeId, lane, kind, body) => {
-        if (!this.#stopped && this.#mail.take({ storeId, lane, kind, body })) this.#wake();
+        if (!this.#stopped && this.#parts.mail.take({ storeId, lane, kind, body })) this.#wake();
       },
     };
     links.bind(handler);
     const holdBackUntil = clock.monoMs() + this.#tuning.promiseMs;
-    for (const replica of this.#shelf.openAll(holdBackUntil)) {
-      this.#failover.started(replica, replica.isAlone ? clock.monoMs() : holdBackUntil);
+    for (const replica of this.#parts.shelf.openAll(holdBackUntil)) {
+      this.#parts.failover.started(replica, replica.isAlone ? clock.monoMs() : holdBackUntil);
     }
     this.#armTick();
   }
@@ -186,23 +86,23 @@ export class Host {
   stop(): void {
     this.#stopped = true;
     if (this.#ticker !== undefined) this.#ports.timers.clear(this.#ticker);
-    this.#failover.stop();
-    this.#applier.stop();
-    this.#receiver.stop();
-    this.#shelf.stop();
+    this.#parts.failover.stop();
+    this.#parts.applier.stop();
+    this.#parts.receiver.stop();
+    this.#parts.shelf.stop();
   }
 
   replicas(): Iterable<Replica> {
-    return this.#shelf.all();
+    return this.#parts.shelf.all();
   }
 
   replica(gid: number): Replica | undefined {
-    return this.#shelf.get(gid);
+    return this.#parts.shelf.get(gid);
   }
 
   /** Replicas that the log knows and that could not be opened. */
   unopened(): Iterable<UnopenedReplica> {
-    return this.#shelf.unopened();
+    return this.#parts.shelf.unopened();
   }
 
   peer(storeId: StoreId): PeerIdentity | undefined {
@@ -214,11 +114,11 @@ export class Host {
   }
 
   get leaseReads(): number {
-    return this.#reads.reader.leaseReads;
+    return this.#parts.reads.reader.leaseReads;
   }
 
   get indexReads(): number {
-    return this.#reads.reader.indexReads;
+    return this.#parts.reads.reader.indexReads;
   }
 
   /**
@@ -231,10 +131,10 @@ export class Host {
     members: readonly ReplicaPlace[],
     done: (refused: string | undefined) => void,
   ): void {
-    this.#shelf.create(group, raftId, members, (replica, refused) => {
+    this.#parts.shelf.create(group, raftId, members, (replica, refused) => {
       if (this.#stopped) return;
       if (replica !== undefined) {
-        this.#failover.started(replica, this.#ports.clock.monoMs());
+        this.#parts.failover.started(replica, this.#ports.clock.monoMs());
         this.#touch(replica);
       }
       done(refused);
@@ -245,7 +145,7 @@ export class Host {
   propose(replica: Replica, proposal: Proposal): void {
     const refusal = refusalOf(replica, proposal.data.length, {
       disk: this.#ports.disk,
-      budgetBytes: this.#shelf.budget.bytes,
+      budgetBytes: this.#parts.shelf.budget.bytes,
       tuning: this.#tuning,
     });
     if (refusal !== undefined) {
@@ -258,7 +158,7 @@ export class Host {
 
   /** Linearizable on the leader, or at any replica through the leader's read index. */
   read(replica: Replica, batch: ReadBatch): void {
-    if (this.#reads.add(replica, batch)) this.#wake();
+    if (this.#parts.reads.add(replica, batch)) this.#wake();
   }
 
   /** Evaluates and delivers at once, on whatever state is applied here. */
@@ -281,7 +181,7 @@ export class Host {
 
   /** Hands every leadership to the follower that is furthest. May be repeated. */
   handAwayAll(): void {
-    this.#handAway.all(this.#shelf.all());
+    this.#parts.handAway.all(this.#parts.shelf.all());
   }
 
   // Inbox
@@ -296,7 +196,7 @@ export class Host {
 
   /** The core decides at once whether it takes a staged snapshot; one that came too late is dropped. */
   #offerStaged(replica: Replica, message: Message): void {
-    this.#arrivals.step(replica, message);
+    this.#parts.arrivals.step(replica, message);
     this.#collect();
     if (replica.installing || replica.staged === undefined) return;
     releaseGeneration(this.#ports.stateStore, replica, replica.staged.generation);
@@ -306,11 +206,11 @@ export class Host {
   #peerDown(storeId: StoreId): void {
     if (this.#stopped) return;
     this.#peers.delete(storeId);
-    this.#outbox.drop(storeId);
-    this.#sender.dropped(storeId);
-    this.#receiver.dropped(storeId);
-    this.#failover.dropped(storeId, this.#shelf.all());
-    for (const replica of this.#shelf.all()) {
+    this.#parts.outbox.drop(storeId);
+    this.#parts.sender.dropped(storeId);
+    this.#parts.receiver.dropped(storeId);
+    this.#parts.failover.dropped(storeId, this.#parts.shelf.all());
+    for (const replica of this.#parts.shelf.all()) {
       const raftId = replica.raftIdOn(storeId);
       if (!replica.isLeader || raftId === undefined || replica.broken !== undefined) continue;
       replica.raft.reportUnreachable(raftId);
@@ -347,20 +247,20 @@ export class Host {
     if (this.#stopped || this.#inTurn) return;
     this.#inTurn = true;
     this.#againDue = false;
-    this.#stalls.observe();
-    this.#mail.open();
+    this.#parts.stalls.observe();
+    this.#parts.mail.open();
     this.#work();
     if (!this.#stopped) this.#answerReads();
     // After a fatal fault nothing leaves any more: neither frames nor replies.
-    if (!this.#stopped) this.#outbox.flush();
+    if (!this.#stopped) this.#parts.outbox.flush();
     if (!this.#stopped) this.#options.onTurnEnd?.();
     this.#inTurn = false;
-    if (this.#againDue || this.#hasWork || this.#reads.reader.cut) this.#wake();
+    if (this.#againDue || this.#hasWork || this.#parts.reads.reader.cut) this.#wake();
   }
 
   /** A core has something ready, or a slice could be applied that no core hands out again. */
   get #hasWork(): boolean {
-    return this.#dirty.size > 0 || this.#applier.hasWork;
+    return this.#dirty.size > 0 || this.#parts.applier.hasWork;
   }
 
   #work(): void {
@@ -368,11 +268,11 @@ export class Host {
       this.#againDue = false;
       this.#collect();
       // Followers get the entries before our own disk does: their writes run beside ours.
-      this.#outbox.flush();
-      this.#committer.start();
-      this.#applier.run();
+      this.#parts.outbox.flush();
+      this.#parts.committer.start();
+      this.#parts.applier.run();
     }
-    if (!this.#stopped) this.#committer.start();
+    if (!this.#stopped) this.#parts.committer.start();
   }
 
   #collect(): void {
@@ -405,14 +305,14 @@ export class Host {
     }
     if (message.to === APPLY_THREAD) {
       replica.applyQueue.push(message);
-      this.#applier.add(replica);
+      this.#parts.applier.add(replica);
       return;
     }
     if (message.to === replica.raftId) {
       replica.raft.step(message);
       return;
     }
-    this.#departures.send(replica, message);
+    this.#parts.departures.send(replica, message);
   }
 
   /** Leadership came or went: what rested on it ends, before anything else of the turn. */
@@ -435,7 +335,7 @@ export class Host {
   #endLeadership(replica: Replica): void {
     replica.wasLeader = false;
     replica.losePending();
-    this.#sender.forget(replica);
+    this.#parts.sender.forget(replica);
     this.#options.onLeadership?.(replica, false);
   }
 
@@ -443,10 +343,10 @@ export class Host {
 
   #append(replica: Replica, message: Message): void {
     // Everything committed before a snapshot belongs to the old state, which is complete up to here.
-    if (message.snapshot !== undefined) this.#applier.finish(replica);
+    if (message.snapshot !== undefined) this.#parts.applier.finish(replica);
     const write = makeLogWrite(replica, message, this.#ports.logStore);
     if (write === undefined && message.responses.length === 0) return;
-    this.#committer.add({ replica, write, responses: message.responses });
+    this.#parts.committer.add({ replica, write, responses: message.responses });
   }
 
   #durable(work: readonly AppendWork[]): void {
@@ -457,7 +357,7 @@ export class Host {
         if (write?.replica !== undefined && replica.staged !== undefined) this.#install(replica);
         for (const response of responses) {
           if (response.to === replica.raftId) replica.raft.step(response);
-          else this.#departures.send(replica, response);
+          else this.#parts.departures.send(replica, response);
         }
       });
       this.#dirty.add(replica);
@@ -467,16 +367,16 @@ export class Host {
   }
 
   #install(replica: Replica): void {
-    this.#shelf.install(replica);
-    this.#receiver.forget(replica);
-    this.#sender.forget(replica);
+    this.#parts.shelf.install(replica);
+    this.#parts.receiver.forget(replica);
+    this.#parts.sender.forget(replica);
     this.#ports.log.log('info', 'snapshot-installed', { group: replica.name, index: replica.applied.index });
   }
 
   // Reads
 
   #answerReads(): void {
-    for (const replica of this.#reads.answer()) this.#dirty.add(replica);
+    for (const replica of this.#parts.reads.answer()) this.#dirty.add(replica);
     if (this.#dirty.size > 0) this.#collect();
   }
 
@@ -492,28 +392,28 @@ export class Host {
 
   #tick(): void {
     const now = this.#ports.clock.monoMs();
-    this.#stalls.ticked();
-    for (const replica of this.#shelf.all()) {
+    this.#parts.stalls.ticked();
+    for (const replica of this.#parts.shelf.all()) {
       if (replica.broken !== undefined) continue;
       // A promise also binds its giver: no campaign of its own meanwhile.
       if (replica.isLeader || replica.isAlone || !replica.promise.holds(now)) {
         this.#guard(replica, () => replica.raft.tick());
         this.#dirty.add(replica);
       }
-      this.#reads.tick(replica, now);
+      this.#parts.reads.tick(replica, now);
     }
-    this.#sender.tick();
-    this.#receiver.tick();
+    this.#parts.sender.tick();
+    this.#parts.receiver.tick();
     this.#watchCommit(now);
     this.#turn();
   }
 
   #watchCommit(now: number): void {
-    const pending = this.#committer.pendingMs(now);
+    const pending = this.#parts.committer.pendingMs(now);
     if (pending > this.#tuning.commitStuckMs) {
       this.#fatal(`a log commit has been pending for ${Math.round(pending)} ms`, undefined);
     } else {
-      this.#handAway.watch(pending, this.#shelf.all());
+      this.#parts.handAway.watch(pending, this.#parts.shelf.all());
     }
   }
 
@@ -526,11 +426,11 @@ export class Host {
     } catch (cause) {
       if (!isReplicaFault(cause, this.#options.isReplicaFault)) throw cause;
       if (replica.broken !== undefined) return;
-      this.#shelf.quarantine(replica, cause as Error);
+      this.#parts.shelf.quarantine(replica, cause as Error);
       replica.refuseWaiting();
       replica.reads.refuseAll({ kind: 'not-leader' });
-      this.#applier.drop(replica);
-      this.#receiver.forget(replica);
+      this.#parts.applier.drop(replica);
+      this.#parts.receiver.forget(replica);
       if (replica.wasLeader) this.#endLeadership(replica);
       else replica.losePending();
       // Replies of what was refused leave with the next turn.
