@@ -51,7 +51,11 @@ test('the same seed is the same run, event by event', () => {
 describe('what is wrong on purpose is noticed', () => {
   const sabotages = [
     ['a disk that calls commits durable before they are', 'disk-lies', ['durable before sent']],
-    ['a disk that comes back blank under the same incarnation', 'disk-blank', ['replica identity']],
+    [
+      'a disk that comes back blank under the same incarnation',
+      'disk-blank',
+      ['durability', 'replica identity'],
+    ],
     [
       'a client that sends a doubtful write again as a new one',
       'blind-retry',

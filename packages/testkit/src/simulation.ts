@@ -5,6 +5,7 @@ import { CheckFailure } from './checkers/failure.ts';
 import type { Operation } from './checkers/history.ts';
 import { checkLinearizability } from './checkers/linearizability.ts';
 import { checkScans } from './checkers/scans.ts';
+import { FaultHand } from './fault-hand.ts';
 import { SimCluster } from './sim-cluster.ts';
 import { SimRead } from './workload/calls.ts';
 import { allKeys, type KeySpace, keySpace } from './workload/keys.ts';
@@ -105,6 +106,7 @@ function asFailure(error: unknown): CheckFailure {
 class Simulation {
   readonly #options: SimulationOptions;
   readonly #cluster: SimCluster;
+  readonly #hand: FaultHand;
   readonly #recorder: Recorder;
   readonly #random: Prng;
   readonly #keys: KeySpace;
@@ -124,6 +126,7 @@ class Simulation {
     });
     const { world } = this.#cluster;
     world.events.listener = options.trace;
+    this.#hand = new FaultHand(this.#cluster);
     this.#recorder = new Recorder(world.events, () => world.time.monoMs());
     this.#random = world.random.fork('simulation');
     this.#thinkMs = LOADS_THINK_MS[this.#random.below(LOADS_THINK_MS.length)] as number;
@@ -198,10 +201,11 @@ class Simulation {
   }
 
   #schedule(random: Prng, durationMs: number, kinds: readonly FaultKind[]): void {
-    const { world, stores, clients } = this.#cluster;
+    const { world, stores, clients, options } = this.#cluster;
     const schedule = makeSchedule(random, {
       stores: stores.map((store) => store.id),
       clients: clients.map((client) => client.id).filter((id) => id.startsWith('c')),
+      groups: options.groups,
       durationMs,
       kinds,
     });
@@ -211,10 +215,9 @@ class Simulation {
   }
 
   #act(action: FaultAction): void {
-    const cluster = this.#cluster;
-    const { world } = cluster;
+    const { world } = this.#cluster;
     world.events.mixText(EventKind.fault, action.kind);
-    if (!applyFault(cluster, action)) return;
+    if (!this.#hand.apply(action)) return;
     this.#faults++;
     world.events.tell(`fault: ${actionWords(action)}`);
   }
@@ -332,60 +335,6 @@ function isDiskSabotage(sabotage: DiskSabotage | WorkerSabotage | undefined): sa
 /** Small logs, so that stores that were down need snapshots. */
 function tuningOf(seed: number): Partial<HostTuning> {
   return { logKeepBytes: [1_024, 4_096, 32_768, 16_777_216][seed % 4] as number };
-}
-
-/** True if it changed anything. */
-export function applyFault(cluster: SimCluster, action: FaultAction): boolean {
-  const { world } = cluster;
-  switch (action.kind) {
-    case 'crash':
-      return cluster.store(action.store).crash();
-    case 'power-cut':
-      return cluster.store(action.store).powerCut();
-    case 'fail-commit':
-      return cluster.store(action.store).failNextCommit();
-    case 'restart': {
-      const store = cluster.store(action.store);
-      if (store.isRunning) return false;
-      store.start();
-      return true;
-    }
-    case 'pause':
-      return cluster.store(action.store).pause();
-    case 'resume':
-      return cluster.store(action.store).resume();
-    case 'cut':
-      world.links.cut(action.name, action.directions);
-      return true;
-    case 'slow':
-      world.links.slow(action.name, action.left, action.right, action.ms);
-      return true;
-    case 'heal': {
-      const was = world.links.heal(action.name);
-      world.hub.release();
-      return was;
-    }
-    case 'reset':
-      return world.hub.breakLinks(action.left, action.right, action.told) > 0;
-    case 'lossy':
-      Object.assign(world.frames, { loss: action.loss, doubles: action.doubles, late: action.late });
-      return true;
-    case 'damage':
-      world.links.quality = { ...world.quality, damageProbability: action.probability };
-      return true;
-    case 'disk':
-      cluster.store(action.store).diskDelayMs = action.delayMs;
-      return true;
-    case 'stall':
-      cluster.store(action.store).stall(true);
-      return true;
-    case 'unstall':
-      cluster.store(action.store).stall(false);
-      return true;
-    case 'clock-step':
-      cluster.store(action.store).stepClock(action.ms);
-      return true;
-  }
 }
 
 assert(LIVENESS_MS >= 10_000, 'elections need their time');

@@ -183,6 +183,19 @@ describe('what a correct Raft does', () => {
       },
     ],
     [
+      'a creation that was not durable is forgotten and made again',
+      ({ checker }) => {
+        const start = { index: 0, term: 0, confState: { voters: [1, 2, 3, 4], ...conf } };
+        const replica = { group, raftId: 4, generation: 1, start, removed: false };
+        const d = checker.replica('s4', group, 4);
+        d.writes({ group, replica }, 300);
+        d.isGone();
+        d.writes({ group, replica, hardState: { term: 1, vote: 0, commit: 0 } }, 1);
+        d.synced(1);
+        d.sends(message(MessageKind.appResp, { term: 1, index: 0 }));
+      },
+    ],
+    [
       'a power cut takes what was not durable',
       (rig) => {
         rig.write(rig.b, [entry(3, 1)], false);
@@ -410,6 +423,11 @@ describe('what no correct Raft does', () => {
         const start = { index: 0, term: 0, confState: { voters: [1, 2, 3], ...conf } };
         b.writes({ group, replica: { group, raftId: 2, generation: 1, start, removed: false } }, 9);
       },
+    ],
+    [
+      'a durable replica is not there any more',
+      'was durable and is not there any more',
+      ({ b }) => b.isGone(),
     ],
     [
       'a raft id lives on two stores',

@@ -39,6 +39,13 @@ export class ConsensusChecker {
     return replica;
   }
 
+  /** All replicas that were ever seen on that store. */
+  replicasOn(store: string): readonly ReplicaWatch[] {
+    return this.groups().flatMap((group) =>
+      [...group.replicas.values()].filter((each) => each.store === store),
+    );
+  }
+
   groups(): readonly GroupWatch[] {
     return [...this.#groups.values()];
   }

@@ -37,6 +37,7 @@ export class ReplicaWatch {
   voters = 1;
   readonly #group: GroupWatch;
   readonly #unsynced: Unsynced[] = [];
+  #isDurable = false;
 
   constructor(group: GroupWatch, store: string, raftId: number) {
     this.#group = group;
@@ -79,7 +80,10 @@ export class ReplicaWatch {
       const { write } = this.#unsynced.shift() as Unsynced;
       mirror(this.durable, write);
       // A snapshot: its state was made durable before the log may point at it.
-      if (write.replica !== undefined) this.stateSynced(write.replica.start.index);
+      if (write.replica !== undefined) {
+        this.#isDurable = true;
+        this.stateSynced(write.replica.start.index);
+      }
     }
   }
 
@@ -95,6 +99,7 @@ export class ReplicaWatch {
     found.vote = log.hardState?.vote ?? 0;
     found.commit = log.hardState?.commit ?? 0;
     this.#checkSurvivor(found);
+    this.#isDurable = true;
     this.#unsynced.length = 0;
     this.written = found;
     this.durable = found.copy();
@@ -116,6 +121,15 @@ export class ReplicaWatch {
 
   stateSynced(applied: number): void {
     this.durableApplied = Math.max(this.durableApplied, applied);
+  }
+
+  /** After a crash or a power cut its store knows nothing of it: then its creation was not durable. */
+  isGone(): void {
+    if (this.#isDurable) this.#group.fail('durability', `${this.name} was durable and is not there any more`);
+    this.#unsynced.length = 0;
+    this.written = new LogMirror();
+    this.durable = new LogMirror();
+    this.applied = 0;
   }
 
   #checkSurvivor(found: LogMirror): void {

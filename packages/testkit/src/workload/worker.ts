@@ -69,12 +69,12 @@ export class Worker {
     const dice = random.below(100);
     if (dice < 3)
       this.#scan(random.chance(0.5) ? 'reg/' : '', random.chance(0.3) ? 1 + random.below(12) : undefined);
-    else if (dice < 22) this.#call(pick(random, keys.lists), { kind: 'append', value: this.#id() });
-    else if (dice < 30) this.#call(pick(random, keys.lists), { kind: 'get' });
+    else if (dice < 22) this.#call(pickKey(random, keys.lists), { kind: 'append', value: this.#id() });
+    else if (dice < 30) this.#call(pickKey(random, keys.lists), { kind: 'get' });
     else if (dice < 42)
-      this.#call(pick(random, keys.counters), { kind: 'increment', delta: 1 + random.below(9) });
-    else if (dice < 47) this.#call(pick(random, keys.counters), { kind: 'get' });
-    else this.#register(pick(random, keys.registers));
+      this.#call(pickKey(random, keys.counters), { kind: 'increment', delta: 1 + random.below(9) });
+    else if (dice < 47) this.#call(pickKey(random, keys.counters), { kind: 'get' });
+    else this.#register(pickKey(random, keys.registers));
   }
 
   #register(key: string): void {
@@ -176,6 +176,12 @@ export class Worker {
     };
     step();
   }
+}
+
+/** Half of all calls go to the first few keys: races need callers who meet. */
+function pickKey(random: Prng, keys: readonly string[]): string {
+  const hot = Math.ceil(keys.length / 4);
+  return keys[random.below(random.chance(0.5) ? hot : keys.length)] as string;
 }
 
 function pick<T>(random: Prng, values: readonly T[]): T {

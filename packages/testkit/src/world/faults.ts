@@ -35,6 +35,13 @@ export type FaultAction = { readonly atMs: number } & (
   | { readonly kind: 'stall'; readonly store: string }
   | { readonly kind: 'unstall'; readonly store: string }
   | { readonly kind: 'clock-step'; readonly store: string; readonly ms: number }
+  /** Whoever leads the group then: named only when it happens, so that a schedule need not know the run. */
+  | { readonly kind: 'leader-crash'; readonly name: string; readonly gid: number }
+  | { readonly kind: 'leader-pause'; readonly name: string; readonly gid: number }
+  /** From all other stores, while clients still reach it. */
+  | { readonly kind: 'leader-cut'; readonly name: string; readonly gid: number }
+  /** Undoes the action of that name. */
+  | { readonly kind: 'leader-back'; readonly name: string }
 );
 
 export const faultKinds = [
@@ -53,6 +60,9 @@ export const faultKinds = [
   'disk',
   'stall',
   'clock-step',
+  'leader-crash',
+  'leader-pause',
+  'leader-cut',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -73,11 +83,16 @@ const pauseBetweenMs: { readonly [kind in FaultKind]: readonly [number, number] 
   disk: [4_000, 15_000],
   stall: [6_000, 20_000],
   'clock-step': [3_000, 12_000],
+  'leader-crash': [4_000, 15_000],
+  'leader-pause': [4_000, 15_000],
+  'leader-cut': [4_000, 15_000],
 };
 
 export interface ScheduleOptions {
   readonly stores: readonly string[];
   readonly clients: readonly string[];
+  /** Groups 0 to this one. */
+  readonly groups: number;
   readonly durationMs: number;
   /** Choose only among these. */
   readonly kinds?: readonly FaultKind[];
@@ -109,7 +124,7 @@ function strike(
   atMs: number,
   name: string,
   random: Prng,
-  { stores, clients }: ScheduleOptions,
+  { stores, clients, groups }: ScheduleOptions,
 ): FaultAction[] {
   const store = pick(random, stores);
   const other = pick(random, stores.length > 1 ? stores.filter((each) => each !== store) : stores);
@@ -191,6 +206,13 @@ function strike(
       const size = pick(random, [20, 100, 600, 3_000, 30_000]);
       return [{ atMs, kind, store, ms: Math.round((random.unit() - 0.5) * 2 * size) }];
     }
+    case 'leader-crash':
+    case 'leader-pause':
+    case 'leader-cut':
+      return [
+        { atMs, kind, name, gid: random.below(groups + 1) },
+        { atMs: later(200, 5_000), kind: 'leader-back', name },
+      ];
   }
 }
 
@@ -245,5 +267,13 @@ export function actionWords(action: FaultAction): string {
       return `the disk of ${action.store} goes on`;
     case 'clock-step':
       return `the wall clock of ${action.store} steps by ${action.ms} ms`;
+    case 'leader-crash':
+      return `${action.name}: the leader of group ${action.gid} crashes`;
+    case 'leader-pause':
+      return `${action.name}: the leader of group ${action.gid} stands still`;
+    case 'leader-cut':
+      return `${action.name}: the leader of group ${action.gid} is cut off from the other stores`;
+    case 'leader-back':
+      return `${action.name} is over`;
   }
 }

@@ -38,6 +38,8 @@ export class StoreWatch {
       watch.reopened({ start, hardState: logStore.hardState(group), entries });
       this.#replicas.push({ group, watch, generation });
     }
+    const present = new Set(this.#replicas.map((replica) => replica.watch));
+    for (const watch of this.#checker.replicasOn(this.#store)) if (!present.has(watch)) watch.isGone();
   }
 
   /** After {@link opens}: how far the surviving state is. */

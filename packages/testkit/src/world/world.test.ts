@@ -172,7 +172,7 @@ describe('the event log', () => {
 });
 
 describe('the schedule of faults', () => {
-  const options = { stores: ['s1', 's2', 's3'], clients: ['c1'], durationMs: 30_000 };
+  const options = { stores: ['s1', 's2', 's3'], clients: ['c1'], groups: 2, durationMs: 30_000 };
 
   test('the same seed gives the same faults, another seed others', () => {
     const schedule = (seed: number): FaultAction[] => makeSchedule(new Prng(seed), options);
@@ -195,15 +195,16 @@ describe('the schedule of faults', () => {
       expect(count('pause')).toBe(count('resume'));
       expect(count('cut', 'slow')).toBe(count('heal'));
       expect(count('stall')).toBe(count('unstall'));
+      expect(count('leader-crash', 'leader-pause', 'leader-cut')).toBe(count('leader-back'));
     }
     // Black-outs are power cuts, partitions are cuts, half-open connections are resets.
-    expect(kinds.size).toBe(16);
+    expect(kinds.size).toBe(20);
   });
 
   test('taking one kind away leaves the times of the others as they were', () => {
     const all = makeSchedule(new Prng(3), { ...options, kinds: ['crash', 'reset'] });
     const some = makeSchedule(new Prng(3), { ...options, kinds: ['reset'] });
     expect(all.filter((action) => action.kind === 'reset')).toEqual(some);
-    expect(faultKinds.length).toBe(15);
+    expect(faultKinds.length).toBe(18);
   });
 });
