@@ -1,3 +1,4 @@
+import { Lane } from '@flotilla/ports';
 import { FrameKind } from '@flotilla/wire';
 import { describe, expect, test } from 'vitest';
 import { Bench, type BenchStore } from './bench.ts';
@@ -44,6 +45,22 @@ describe('a snapshot', () => {
     away.powerCut();
     away.start();
     bench.settle();
+    expect(same(away, bench.leader())).toBe(true);
+  });
+
+  test('begins anew at once when the bulk lane breaks alone: what was on it is lost without a word', () => {
+    const { bench, away } = laggard();
+    const offers = (): number =>
+      bench.leader().events.filter((event) => event.startsWith('snapshot-send')).length;
+    bench.wires.tap = (frame) => frame.lane !== Lane.bulk;
+    away.start();
+    bench.until(() => offers() === 1);
+    bench.run(20);
+    bench.wires.tap = () => true;
+    bench.wires.breakBulk(bench.leader().id, away.id);
+    bench.run(500);
+    expect(offers()).toBe(2);
+    expect(caughtUp(bench, away)).toBe(true);
     expect(same(away, bench.leader())).toBe(true);
   });
 

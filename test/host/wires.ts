@@ -50,6 +50,12 @@ export class Wires {
     this.#ends.get(right)?.lose(left);
   }
 
+  /** Both ends lose the bulk lane between them, and have a new one at once. */
+  breakBulk(left: StoreId, right: StoreId): void {
+    this.#ends.get(left)?.loseBulk(right);
+    this.#ends.get(right)?.loseBulk(left);
+  }
+
   /** Frames in this direction are lost without a word. */
   silence(from: StoreId, to: StoreId): void {
     this.#silent.add(`${from}>${to}`);
@@ -160,6 +166,10 @@ class WireEnd implements PeerLinks {
 
   lose(storeId: StoreId): void {
     if (this.#up.delete(storeId)) this.#timers.set(0, () => this.#handler?.onDown(storeId));
+  }
+
+  loseBulk(storeId: StoreId): void {
+    this.#timers.set(0, () => this.#handler?.onBulkDown(storeId));
   }
 
   epochOf(storeId: StoreId): number | undefined {

@@ -70,6 +70,7 @@ export class Host {
         this.#options.onPeer?.(peer.storeId, true);
       },
       onDown: (storeId) => this.#peerDown(storeId),
+      onBulkDown: (storeId) => this.#bulkDown(storeId),
       onFrame: (storeId, lane, kind, body) => {
         if (!this.#stopped && this.#parts.mail.take({ storeId, lane, kind, body })) this.#wake();
       },
@@ -207,8 +208,7 @@ export class Host {
     if (this.#stopped) return;
     this.#peers.delete(storeId);
     this.#parts.outbox.drop(storeId);
-    this.#parts.sender.dropped(storeId);
-    this.#parts.receiver.dropped(storeId);
+    this.#bulkDown(storeId);
     this.#parts.failover.dropped(storeId, this.#parts.shelf.all());
     for (const replica of this.#parts.shelf.all()) {
       const raftId = replica.raftIdOn(storeId);
@@ -217,6 +217,16 @@ export class Host {
       this.#touch(replica);
     }
     this.#options.onPeer?.(storeId, false);
+  }
+
+  /**
+   * Snapshots travel on a lane of their own, which may break alone: an offer that was handed to a half-open
+   * one is lost, while votes and appends never noticed. Nobody would begin anew before the silence is long.
+   */
+  #bulkDown(storeId: StoreId): void {
+    if (this.#stopped) return;
+    this.#parts.sender.dropped(storeId);
+    this.#parts.receiver.dropped(storeId);
   }
 
   // The loop

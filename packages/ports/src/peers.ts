@@ -23,6 +23,8 @@ export interface PeerHandler {
   onUp(peer: PeerIdentity): void;
   /** The consensus lane is gone; frames in flight may be lost. */
   onDown(storeId: StoreId): void;
+  /** The bulk lane is gone, perhaps alone: streams on it have lost frames. A new one may work already. */
+  onBulkDown(storeId: StoreId): void;
   onFrame(storeId: StoreId, lane: Lane, kind: number, body: Uint8Array): void;
 }
 

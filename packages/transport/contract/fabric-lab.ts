@@ -19,6 +19,7 @@ export class RecordingHost implements PeerHandler {
     readonly text: string;
   }[] = [];
   readonly up: Map<StoreId, PeerIdentity> = new Map();
+  readonly bulkDowns: StoreId[] = [];
 
   onUp(peer: PeerIdentity): void {
     this.heard.push(`up ${peer.storeId}`);
@@ -28,6 +29,10 @@ export class RecordingHost implements PeerHandler {
   onDown(storeId: StoreId): void {
     this.heard.push(`down ${storeId}`);
     this.up.delete(storeId);
+  }
+
+  onBulkDown(storeId: StoreId): void {
+    this.bulkDowns.push(storeId);
   }
 
   onFrame(from: StoreId, lane: Lane, kind: number, body: Uint8Array): void {

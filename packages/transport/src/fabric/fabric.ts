@@ -458,6 +458,7 @@ export class Fabric implements PeerLinks {
       upMs,
     };
     this.#log.log('info', 'peer-down', fields);
+    if (slot.lane === Lane.bulk) this.#handler?.onBulkDown(peer.storeId);
     if (!peer.announced || slot.lane !== Lane.consensus) return;
     peer.announced = false;
     this.#handler?.onDown(peer.storeId);
