@@ -197,6 +197,7 @@ export class StoreNode {
     const reasons: string[] = [];
     if (this.#clusterId === '') reasons.push('this store belongs to no cluster yet');
     else if (this.#holder.config.number === 0) reasons.push('no config is known yet');
+    else if (!this.#isRegistered()) reasons.push('the controller does not know this store yet');
     if (this.#draining) reasons.push('this store is draining');
     for (const { group, why } of this.host.unopened()) {
       reasons.push(`group ${groupNameText(group)} is quarantined: ${why}`);
@@ -213,6 +214,14 @@ export class StoreNode {
       }
     }
     return { ready: reasons.length === 0, reasons };
+  }
+
+  /** Only then can a group be given to it. Where its address stands is another question, and no obstacle. */
+  #isRegistered(): boolean {
+    const { storeId, incarnation } = this.#options;
+    return this.#holder.config.stores.some(
+      (store) => store.storeId === storeId && store.incarnation === incarnation,
+    );
   }
 
   get #shardCount(): number {
