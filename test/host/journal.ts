@@ -1,7 +1,9 @@
-import type { Writer } from '@flotilla/base';
+import { CorruptionError, type Writer } from '@flotilla/base';
 import type { GroupMachine, Proposal, ReadBatch, Refusal } from '@flotilla/host';
 import type { StateStore } from '@flotilla/ports';
 
+/** An entry that no replica can apply. */
+export const POISON = 'poison';
 const decoder = new TextDecoder();
 
 /** The simplest machine that shows order, loss and repetition: it keeps every entry that it was given. */
@@ -29,8 +31,10 @@ export class Journal implements GroupMachine {
     const key = new Uint8Array(this.#prefix.length + 4);
     key.set(this.#prefix);
     new DataView(key.buffer).setUint32(this.#prefix.length, index);
+    const text = decoder.decode(data);
+    if (text === POISON) throw new CorruptionError('this entry meets damaged state');
     this.#store.put(key, data);
-    this.lines.push(decoder.decode(data));
+    this.lines.push(text);
     out?.u53(index);
   }
 

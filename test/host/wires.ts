@@ -26,6 +26,7 @@ export class Wires {
   /** Sees every frame as it leaves; false loses it. */
   tap: (frame: Sent) => boolean = () => true;
   frames = 0;
+  #refuse: { readonly which: (frame: Sent) => boolean; left: number; count: number } | undefined;
 
   constructor(time: VirtualTime) {
     this.#time = time;
@@ -95,7 +96,19 @@ export class Wires {
     this.#connectLater(end);
   }
 
+  /** The next so many of these frames find the queue of their lane full. */
+  refuse(which: (frame: Sent) => boolean, left: number): { readonly count: number } {
+    this.#refuse = { which, left, count: 0 };
+    return this.#refuse;
+  }
+
   send(end: WireEnd, frame: Sent): boolean {
+    const refuse = this.#refuse;
+    if (refuse !== undefined && refuse.left > 0 && refuse.which(frame)) {
+      refuse.left--;
+      refuse.count++;
+      return false;
+    }
     this.frames++;
     if (!this.tap(frame)) return true;
     const direction = `${frame.from}>${frame.to}`;
