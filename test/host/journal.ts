@@ -81,6 +81,10 @@ export class Line implements Proposal {
     this.data = new TextEncoder().encode(text);
   }
 
+  spares(): boolean {
+    return false;
+  }
+
   prepare(): void {
     this.prepared++;
   }

@@ -1,5 +1,5 @@
 import type { DiskSpace } from '@flotilla/ports';
-import type { Refusal } from './machine.ts';
+import type { Proposal, Refusal } from './machine.ts';
 import type { Replica } from './replica.ts';
 import type { HostTuning } from './tuning.ts';
 
@@ -7,16 +7,19 @@ function overloaded(what: string, retryAfterMs: number): Refusal {
   return { kind: 'overloaded', what, retryAfterMs };
 }
 
-/** Why a proposal of so many bytes cannot be taken now; overload is refused early, before it costs anything. */
+/** Why a proposal cannot be taken now; overload is refused early, before it costs anything. */
 export function refusalOf(
   replica: Replica,
-  bytes: number,
+  proposal: Pick<Proposal, 'data' | 'spares'>,
   store: { readonly disk: DiskSpace; readonly budgetBytes: number; readonly tuning: HostTuning },
 ): Refusal | undefined {
   const { disk, budgetBytes, tuning } = store;
   const { gid } = replica.group;
+  const bytes = proposal.data.length;
   if (replica.broken !== undefined || !replica.isLeader) return { kind: 'not-leader' };
-  if (disk.freeBytes() < tuning.diskFullBytes) return overloaded('the disk of the leader is full', 1000);
+  if (disk.freeBytes() < tuning.diskFullBytes && !proposal.spares()) {
+    return overloaded('the disk of the leader is full: delete something, or give it room', 1000);
+  }
   if (replica.waitingBytes + bytes > tuning.groupUncommittedBytesMax) {
     return overloaded(`group ${gid} has too many uncommitted bytes`, 50);
   }

@@ -144,7 +144,7 @@ export class Host {
 
   /** Takes the proposal into this turn's batch, or refuses it at once. */
   propose(replica: Replica, proposal: Proposal): void {
-    const refusal = refusalOf(replica, proposal.data.length, {
+    const refusal = refusalOf(replica, proposal, {
       disk: this.#ports.disk,
       budgetBytes: this.#parts.shelf.budget.bytes,
       tuning: this.#tuning,

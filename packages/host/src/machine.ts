@@ -22,6 +22,8 @@ export type Refusal =
 /** One entry that waits for its fate. Exactly one of the last three is called, once. */
 export interface Proposal {
   readonly data: Uint8Array;
+  /** True for what goes on while the disk is nearly full: deletes, upkeep, configs. Asked only then. */
+  spares(): boolean;
   /** Called as late as possible, on the leader that will replicate the entry: the moment to stamp it. */
   prepare(): void;
   /** Where the results of the entry go; called right before it is applied. */

@@ -37,23 +37,27 @@ describe('admission', () => {
       ...parts,
     }) as unknown as Replica;
   const store = { disk, budgetBytes: 0, tuning: hostTuning };
+  const proposal = (bytes: number, spares = false): { data: Uint8Array; spares: () => boolean } => ({
+    data: new Uint8Array(bytes),
+    spares: () => spares,
+  });
 
   test('takes what is exactly at each limit', () => {
-    expect(refusalOf(replica(), 1, store)).toBeUndefined();
+    expect(refusalOf(replica(), proposal(1), store)).toBeUndefined();
     const { groupUncommittedBytesMax: group, storeUncommittedBytesMax: all } = hostTuning;
-    expect(refusalOf(replica({ waitingBytes: group - 5 }), 5, store)).toBeUndefined();
-    expect(refusalOf(replica(), 5, { ...store, budgetBytes: all - 5 })).toBeUndefined();
+    expect(refusalOf(replica({ waitingBytes: group - 5 }), proposal(5), store)).toBeUndefined();
+    expect(refusalOf(replica(), proposal(5), { ...store, budgetBytes: all - 5 })).toBeUndefined();
     const lagging = replica({ raft: { commitIndex: 10 + hostTuning.applyLagMax } });
-    expect(refusalOf(lagging, 5, store)).toBeUndefined();
+    expect(refusalOf(lagging, proposal(5), store)).toBeUndefined();
   });
 
   test('refuses one past each limit, names it, and says when to come again', () => {
     const { groupUncommittedBytesMax: group, storeUncommittedBytesMax: all } = hostTuning;
     const refusals = [
-      refusalOf(replica(), 1, { ...store, disk: full }),
-      refusalOf(replica({ waitingBytes: group - 5 }), 6, store),
-      refusalOf(replica(), 6, { ...store, budgetBytes: all - 5 }),
-      refusalOf(replica({ raft: { commitIndex: 11 + hostTuning.applyLagMax } }), 1, store),
+      refusalOf(replica(), proposal(1), { ...store, disk: full }),
+      refusalOf(replica({ waitingBytes: group - 5 }), proposal(6), store),
+      refusalOf(replica(), proposal(6), { ...store, budgetBytes: all - 5 }),
+      refusalOf(replica({ raft: { commitIndex: 11 + hostTuning.applyLagMax } }), proposal(1), store),
     ];
     for (const refusal of refusals) expect(refusal).toMatchObject({ kind: 'overloaded' });
     expect(new Set(refusals.map((refusal) => (refusal as { what: string }).what)).size).toBe(4);
@@ -61,9 +65,13 @@ describe('admission', () => {
       expect((refusal as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(0);
   });
 
+  test('lets pass what makes room while the disk is full', () => {
+    expect(refusalOf(replica(), proposal(1, true), { ...store, disk: full })).toBeUndefined();
+  });
+
   test('sends everybody away who asks a follower or a broken replica', () => {
-    expect(refusalOf(replica({ isLeader: false }), 1, store)).toEqual({ kind: 'not-leader' });
-    expect(refusalOf(replica({ broken: 'damaged' }), 1, store)).toEqual({ kind: 'not-leader' });
+    expect(refusalOf(replica({ isLeader: false }), proposal(1), store)).toEqual({ kind: 'not-leader' });
+    expect(refusalOf(replica({ broken: 'damaged' }), proposal(1), store)).toEqual({ kind: 'not-leader' });
   });
 });
 

@@ -29,6 +29,10 @@ export class ControllerProposal implements Proposal {
     this.data = encodeControllerEntry(parts.codec, parts.command, parts.requestId, parts.author);
   }
 
+  spares(): boolean {
+    return true;
+  }
+
   prepare(): void {
     stampControllerEntry(this.data, this.#parts.stamp());
   }
@@ -60,6 +64,10 @@ export class QuietProposal implements Proposal {
     this.data = data;
     this.#stamp = () => stamp(data);
     this.#settled = settled;
+  }
+
+  spares(): boolean {
+    return true;
   }
 
   prepare(): void {

@@ -1,6 +1,18 @@
-import type { Writer } from '@flotilla/base';
+import { Reader, type Writer } from '@flotilla/base';
 import type { Proposal, Refusal, Replica } from '@flotilla/host';
-import { BatchStatus, beginResults, endResults, stampEntry, writeBare, writeBatchWait } from '@flotilla/wire';
+import {
+  BatchStatus,
+  beginResults,
+  blankCommand,
+  endResults,
+  Op,
+  readBatchHead,
+  readCommand,
+  readEntryHead,
+  stampEntry,
+  writeBare,
+  writeBatchWait,
+} from '@flotilla/wire';
 import type { ClientConnection } from './client-connection.ts';
 
 /** What batches ask of the service. */
@@ -30,6 +42,19 @@ export class WriteBatch implements Proposal {
     this.#connection = connection;
     this.#request = request;
     this.data = entry;
+  }
+
+  /** Deletes alone: each of them gives room. The batch was walked before, so it can be walked again. */
+  spares(): boolean {
+    const { bodyAt, count } = readEntryHead(this.data);
+    const from = new Reader(this.data, bodyAt);
+    readBatchHead(from);
+    const command = blankCommand();
+    for (let at = 0; at < count; at++) {
+      readCommand(from, command);
+      if (command.op !== Op.delete && command.op !== Op.deleteRange) return false;
+    }
+    return true;
   }
 
   prepare(): void {
