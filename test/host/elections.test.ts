@@ -36,6 +36,17 @@ describe('elections', () => {
     },
   );
 
+  test.each([8, 12, 30, 80])('a disk of %i ms delays the next leader by its own time only', (diskMs) => {
+    for (const seed of THREE_SEEDS) {
+      const bench = new Bench(3, {}, seed).withLeader();
+      for (const store of bench.stores) store.diskMs = diskMs;
+      bench.write('a');
+      bench.run(777 + seed);
+      bench.leader().crash();
+      expect(bench.until(() => bench.leaderOf() !== undefined)).toBeLessThan(200 + 2 * diskMs);
+    }
+  });
+
   test('a follower that alone loses the connection to the leader disturbs nobody', () => {
     const bench = new Bench().withLeader();
     const leader = bench.leader();

@@ -103,6 +103,12 @@ export class Arrivals {
     if (replica === undefined || message.to !== replica.raftId) return;
     switch (message.kind) {
       case MessageKind.vote:
+        if (this.#isPromised(replica, message, storeId)) return;
+        this.step(replica, message);
+        if (replica.raft.term === message.term && replica.raft.vote === message.from) {
+          this.#failover.voted(replica);
+        }
+        return;
       case MessageKind.preVote:
         if (this.#isPromised(replica, message, storeId)) return;
         break;

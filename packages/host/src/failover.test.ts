@@ -170,6 +170,25 @@ describe('a refusal', () => {
   });
 });
 
+describe('a vote for another candidate', () => {
+  test('puts the own turn off by as long as a promise lasts', () => {
+    const { time, actor, replica, failover } = bench(1);
+    failover.dropped('s1', [replica]);
+    time.advance(155);
+    failover.voted(replica);
+    time.advance(1_000);
+    expect(actor.did).toEqual(['forget 0', 'campaign 315']);
+  });
+
+  test('plans nothing where nothing was planned', () => {
+    const { time, actor, replica, failover } = bench();
+    actor.leader = 0;
+    failover.voted(replica);
+    time.advance(1_000);
+    expect(actor.did).toEqual([]);
+  });
+});
+
 test('a replica that starts asks as its hold-back ends, in the order of its group', () => {
   const { time, actor, replica, failover } = bench(2);
   actor.leader = 0;

@@ -78,6 +78,20 @@ export class Failover {
     this.#due.delete(replica);
   }
 
+  /**
+   * Our vote went to another candidate: its turn first. While that vote becomes durable and travels, our own
+   * turn would come, in 10 ms a rank:
+   *
+   *   1. B asks for term 8; we grant it, and our disk takes 12 ms to store the vote.
+   *   2. Our turn comes. B does not lead yet, so it grants our pre-vote for term 9.
+   *   3. B has our vote and leads in term 8. We are a candidate in term 9, which B ignores for its lease, and our
+   *      answer to its first append makes it step down. Nobody leads, and both wait for the election timeout.
+   */
+  voted(replica: Replica): void {
+    if (replica.campaignAt === undefined) return;
+    this.#plan(replica, this.#now() + this.#tuning.promiseMs, 0);
+  }
+
   stop(): void {
     this.#stopped = true;
     if (this.#timer !== undefined) this.#timers.clear(this.#timer);
