@@ -1,7 +1,15 @@
+import { EMPTY_BYTES, type Message, MessageKind, type RaftId, Writer } from '@flotilla/base';
+import { FrameKind, writeRaftMessage } from '@flotilla/wire';
 import { describe, expect, test } from 'vitest';
 import { Bench, type BenchStore } from './bench.ts';
 
 const GROUP = { gid: 1, incarnation: 1 };
+
+function plainMessage(kind: MessageKind, from: RaftId, to: RaftId, term: number): Message {
+  const numbers = { logTerm: 0, index: 0, commit: 0, vote: 0, rejectHint: 0 };
+  const rest = { reject: false, entries: [], snapshot: undefined, context: EMPTY_BYTES, responses: [] };
+  return { kind, from, to, term, ...numbers, ...rest };
+}
 
 function twoGroups(): Bench {
   const bench = new Bench().start();
@@ -43,6 +51,23 @@ function staysQuarantined(bench: Bench, sick: BenchStore): void {
 }
 
 describe('corruption ends one replica and nothing else', () => {
+  test('when a message contradicts what its log has durable: a leader whose acknowledged entries are gone', () => {
+    const bench = twoGroups();
+    const sick = bench.leader(1);
+    const witness = bench.followers(1)[0] as BenchStore;
+    const { raft, raftId } = sick.replica(1);
+    const out = new Writer();
+    writeRaftMessage(out, GROUP, {
+      ...plainMessage(MessageKind.appResp, witness.replica(1).raftId, raftId, raft.term),
+      index: raft.lastIndex + 5,
+    });
+    bench.wires.replay({ from: witness.id, to: sick.id, lane: 0, kind: FrameKind.raft, body: out.finish() });
+    bench.run(10);
+    expect(sick.replica(1).broken).toMatch(/contradicts/);
+    expect(sick.replica(2).broken).toBeUndefined();
+    staysQuarantined(bench, sick);
+  });
+
   test('when a read of the state meets it on the leader', () => {
     const bench = twoGroups();
     const sick = bench.leader(1);

@@ -7,6 +7,7 @@ import {
   type StoreId,
 } from '@flotilla/base';
 import type { PeerHandler, PeerIdentity, TimerId } from '@flotilla/ports';
+import { RaftStateError } from '@flotilla/raft';
 import type { ReplicaPlace } from '@flotilla/wire';
 import { refusalOf } from './admission.ts';
 import { makeLogWrite } from './appends.ts';
@@ -190,7 +191,12 @@ export class Host {
   /** What happens inside a core may meet damaged data of that replica: never more than that replica ends. */
   #stepCore(replica: Replica, message: Message): void {
     this.#guard(replica, () => {
-      replica.raft.step(message);
+      if (replica.raft.step(message) !== 'inconsistent') return;
+      const { kind, from, term } = message;
+      throw new RaftStateError(
+        `a message of kind ${kind} from replica ${from} in term ${term} contradicts what this one has durable`,
+        { kind, from, term },
+      );
     });
     this.#touch(replica);
   }
