@@ -23,8 +23,19 @@ export function replayCommand(options: SimulationOptions): string {
 
 /** One line per seed. */
 export function summary(result: SimulationResult, realMs: number): string {
-  const { seed, operations, unknown, elections, snapshots, crashes, powerCuts, faults, virtualMs, hash } =
-    result;
+  const {
+    seed,
+    operations,
+    unknown,
+    elections,
+    snapshots,
+    crashes,
+    powerCuts,
+    faults,
+    virtualMs,
+    hash,
+    recoveryMs,
+  } = result;
   return [
     `seed ${String(seed).padEnd(10)}`,
     `${operations} operations (${unknown} unknown)`,
@@ -33,6 +44,7 @@ export function summary(result: SimulationResult, realMs: number): string {
     `${snapshots} snapshots`,
     `${crashes} crashes`,
     `${powerCuts} power cuts`,
+    `well after ${(recoveryMs / 1000).toFixed(1)} s`,
     `${(virtualMs / 1000).toFixed(1)} s in ${(realMs / 1000).toFixed(2)} s (${Math.round(virtualMs / realMs)} x)`,
     hash,
   ].join('  ');

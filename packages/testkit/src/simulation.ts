@@ -47,6 +47,8 @@ export interface SimulationResult {
   readonly crashes: number;
   readonly powerCuts: number;
   readonly faults: number;
+  /** From the end of all faults until everything was as it should be. */
+  readonly recoveryMs: number;
   readonly failure: CheckFailure | undefined;
   /** The last told events. */
   readonly story: readonly string[];
@@ -114,6 +116,7 @@ class Simulation {
   readonly #thinkMs: number;
   #operator: Operator | undefined;
   #faults = 0;
+  #recoveryMs = 0;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
@@ -145,9 +148,13 @@ class Simulation {
     world.time.advance(500);
     this.#scheduleFaults();
     world.time.advance(this.#options.seconds * 1_000);
+    const healedMs = world.time.monoMs();
     this.#recover();
     this.#finish();
     this.#converge();
+    this.#recoveryMs = world.time.monoMs() - healedMs;
+    // Until the state of the last entries is committed, and thereby compared.
+    world.time.advance(200);
     this.#check();
   }
 
@@ -284,8 +291,6 @@ class Simulation {
     if (!world.waitFor(isEqual, LIVENESS_MS, 20)) {
       throw new CheckFailure('liveness', 'the stores do not come to one state', this.#cluster.describe());
     }
-    // Until the state of the last entries is committed, and thereby compared.
-    world.time.advance(200);
   }
 
   #check(): void {
@@ -322,6 +327,7 @@ class Simulation {
       crashes: stores.reduce((sum, store) => sum + store.crashes, 0),
       powerCuts: stores.reduce((sum, store) => sum + store.powerCuts, 0),
       faults: this.#faults,
+      recoveryMs: this.#recoveryMs,
       failure,
       story: failure === undefined ? [] : world.events.story(STORY_EVENTS),
     };

@@ -146,6 +146,16 @@ test('a history that cannot be decided is a failure, not a pass', () => {
   expect(failure?.message).toContain('too large');
 });
 
+test('thirty appends that end together, some of them never, are no riddle', () => {
+  const value = (count: number): string => Array.from({ length: count }, (_, at) => `${at};`).join('');
+  const calls = Array.from({ length: 28 }, (_, at) => `c${at}> append k ${at};`);
+  const answers = Array.from({ length: 28 }, (_, at) => (at % 7 === 3 ? `c${at}?` : `c${at}< ok @${at + 1}`));
+  const reads = [5, 18, 28].flatMap((count) => ['r> get k', `r< = ${value(count)} @${count}`]);
+  expect(verdict(parseHistory([...calls, ...reads, ...answers.reverse()].join('\n')), true)).toBe(true);
+  const twice = [...calls, ...reads, 'r> get k', `r< = ${value(17)} @17`, ...answers];
+  expect(verdict(parseHistory(twice.join('\n')), true)).toBe(false);
+});
+
 test('a long quiet history costs no more than its windows', () => {
   const events: string[] = [];
   for (let at = 1; at <= 5_000; at++) {

@@ -5,6 +5,7 @@ import {
   isUnknown,
   mayChange,
   type Operation,
+  type Outcome,
   operationWords,
   type ScanObservation,
 } from './history.ts';
@@ -48,6 +49,8 @@ interface Item {
   readonly operation: Operation;
   /** Position of its answer; infinite for one that need not have happened. */
   until: number;
+  /** As answered, or as somebody else's answer shows. */
+  outcome: Outcome;
   slot: number;
 }
 
@@ -155,6 +158,7 @@ function prepare(operations: readonly Operation[], options: LinearizabilityOptio
   const items: Item[] = relevant.map((operation) => ({
     operation,
     until: isUnknown(operation) ? Number.POSITIVE_INFINITY : (operation.respondedAt as number),
+    outcome: operation.outcome,
     slot: -1,
   }));
   if (!options.uniqueValues) return items;
@@ -176,6 +180,8 @@ function prepare(operations: readonly Operation[], options: LinearizabilityOptio
       if (witness.until < item.operation.invokedAt || witness.until >= item.until) continue;
       if (sees(witness.operation, item.operation.call)) item.until = witness.until;
     }
+    const version = versionSeen(item.operation.call, happened);
+    if (version !== undefined) item.outcome = { kind: 'ok', version };
   }
   if (dependsOnUnseen(happened)) return items;
   return items.filter(
@@ -190,6 +196,18 @@ function sees({ call, outcome }: Operation, write: Call): boolean {
   if (call.kind === 'get') return outcome.kind === 'found' && outcome.value.includes(write.value);
   if (outcome.kind === 'conflict' || call.condition?.kind !== 'value') return false;
   return call.condition.value.includes(write.value);
+}
+
+/** A value that ends with a write is the one that this write made, and its version is the write's. */
+function versionSeen(write: Call, happened: readonly Item[]): number | undefined {
+  if (write.kind !== 'put' && write.kind !== 'append') return undefined;
+  for (const { operation } of happened) {
+    const { outcome } = operation;
+    if (outcome.kind !== 'found' || outcome.version === undefined) continue;
+    const isLast = write.kind === 'put' ? outcome.value === write.value : outcome.value.endsWith(write.value);
+    if (isLast) return outcome.version;
+  }
+  return undefined;
 }
 
 /** Do some answers depend on a write without showing its value: through presence, or a version of unknown origin? */
@@ -219,7 +237,8 @@ function bit(slot: number): number {
 
 /** An operation that changes nothing in this very state: putting it in place at once loses no possibility. */
 function isReadHere(state: RegisterState, item: Item): boolean {
-  const { call, outcome } = item.operation;
+  const { outcome } = item;
+  const { call } = item.operation;
   if (call.kind !== 'get' && outcome.kind !== 'conflict') return false;
   return step(state, call, outcome) === state;
 }
@@ -231,6 +250,24 @@ function settle(situation: Situation, open: readonly Item[]): Situation {
     if (isReadHere(situation.state, item)) placed |= bit(item.slot);
   }
   return placed === situation.placed ? situation : { state: situation.state, placed };
+}
+
+/**
+ * Versions only rise. Where one that is still to be explained has been passed already, nothing can come of it:
+ * without this, twenty appends that end together would be tried in every order.
+ */
+function isDoomed(state: RegisterState, placed: number, open: readonly Item[]): boolean {
+  for (const item of open) {
+    const { outcome } = item;
+    if ((placed & bit(item.slot)) !== 0 || item.until === Number.POSITIVE_INFINITY) continue;
+    if (outcome.kind !== 'ok' && outcome.kind !== 'found' && outcome.kind !== 'conflict') continue;
+    const { version = 0 } = outcome;
+    if (version === 0) continue;
+    if (version < state.version) return true;
+    const isStillTrue = outcome.kind !== 'ok' && state.exact;
+    if (version === state.version && !isStillTrue) return true;
+  }
+  return false;
 }
 
 function enter(situations: Situations, open: readonly Item[], item: Item): Situations {
@@ -270,8 +307,8 @@ function explain(
     for (const item of open) {
       if ((situation.placed & bit(item.slot)) !== 0) continue;
       if (isTwinAhead(item, open, situation.placed)) continue;
-      const state = step(situation.state, item.operation.call, item.operation.outcome);
-      if (state === undefined) continue;
+      const state = step(situation.state, item.operation.call, item.outcome);
+      if (state === undefined || isDoomed(state, situation.placed | bit(item.slot), open)) continue;
       const next = settle({ state, placed: situation.placed | bit(item.slot) }, open);
       const key = keyOf(next);
       if (seen.has(key)) continue;
