@@ -47,6 +47,20 @@ describe('elections', () => {
     }
   });
 
+  test.each([9, 12, 25, 60])('frames of %i ms delay the next leader by five of them', (wireMs) => {
+    for (const seed of THREE_SEEDS) {
+      for (const count of [3, 5]) {
+        const bench = new Bench(count, {}, seed).withLeader();
+        bench.write('a');
+        bench.wires.delayMs = wireMs;
+        bench.run(777 + seed);
+        bench.leader().crash();
+        // The drop, pre-votes and votes there and back, and the first append there and back.
+        expect(bench.until(() => bench.leaderOf() !== undefined)).toBeLessThan(200 + 6 * wireMs);
+      }
+    }
+  });
+
   test('a follower that alone loses the connection to the leader disturbs nobody', () => {
     const bench = new Bench().withLeader();
     const leader = bench.leader();

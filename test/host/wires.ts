@@ -10,7 +10,6 @@ export interface Sent {
   readonly body: Uint8Array;
 }
 
-const DELAY_MS = 0.5;
 const RECONNECT_MS = 20;
 
 /**
@@ -26,6 +25,8 @@ export class Wires {
   /** Sees every frame as it leaves; false loses it. */
   tap: (frame: Sent) => boolean = () => true;
   frames = 0;
+  /** How long a frame takes. */
+  delayMs = 0.5;
   #refuse: { readonly which: (frame: Sent) => boolean; left: number; count: number } | undefined;
 
   constructor(time: VirtualTime) {
@@ -126,7 +127,7 @@ export class Wires {
   #deliver(frame: Sent): void {
     const target = this.#ends.get(frame.to);
     const epoch = target?.epochOf(frame.from);
-    this.#time.set(DELAY_MS, () => {
+    this.#time.set(this.delayMs, () => {
       // What was on a connection that broke meanwhile is gone with it.
       if (
         target !== undefined &&

@@ -109,8 +109,15 @@ export class Arrivals {
           this.#failover.voted(replica);
         }
         return;
-      case MessageKind.preVote:
+      case MessageKind.preVote: {
         if (this.#isPromised(replica, message, storeId)) return;
+        const grants = wouldGrantPreVote(replica, message);
+        this.step(replica, message);
+        if (grants) this.#failover.preVoted(replica, message.from);
+        return;
+      }
+      case MessageKind.preVoteResp:
+        if (!message.reject && this.#failover.yields(replica)) return;
         break;
       case MessageKind.timeoutNow:
         // It counts in exactly the term in which it was sent: later it would break somebody else's promise.
@@ -141,4 +148,10 @@ export class Arrivals {
     this.#links.send(storeId, Lane.consensus, FrameKind.voteRefusal, out.take(), 'urgent');
     return true;
   }
+}
+
+/** As the core decides it; asked before, because its answer goes straight to the candidate. */
+function wouldGrantPreVote({ raft }: Replica, { term, index, logTerm }: Message): boolean {
+  if (raft.leaderId !== 0 || term <= raft.term) return false;
+  return logTerm > raft.lastTerm || (logTerm === raft.lastTerm && index >= raft.lastIndex);
 }

@@ -13,6 +13,8 @@ interface Actor {
   leader: number;
   promisedUntil: number;
   readonly did: string[];
+  role: string;
+  yieldsUntil: number;
 }
 
 function bench(rank = 0) {
@@ -26,6 +28,8 @@ function bench(rank = 0) {
     leader: 1,
     promisedUntil: 0,
     did: [],
+    role: 'follower',
+    yieldsUntil: 0,
   };
   const say = (what: string): void => {
     actor.did.push(`${what} ${Math.floor(time.monoMs())}`);
@@ -36,7 +40,11 @@ function bench(rank = 0) {
         return actor.promisedUntil;
       },
     },
+    raftId: 2,
     raft: {
+      get role() {
+        return actor.role;
+      },
       get leaderId() {
         return actor.leader;
       },
@@ -44,7 +52,10 @@ function bench(rank = 0) {
         actor.leader = 0;
         say('forget');
       },
-      campaign: () => say('campaign'),
+      campaign: () => {
+        actor.role = 'pre-candidate';
+        say('campaign');
+      },
     },
     leaderStore: () => (actor.leader === 0 ? undefined : `s${actor.leader}`),
     failoverRank: () => rank,
@@ -186,6 +197,51 @@ describe('a vote for another candidate', () => {
     failover.voted(replica);
     time.advance(1_000);
     expect(actor.did).toEqual([]);
+  });
+});
+
+describe('a pre-vote for another candidate', () => {
+  test('puts off the own one that is planned, whoever asks', () => {
+    for (const candidate of [1, 3]) {
+      const { time, actor, replica, failover } = bench(1);
+      failover.dropped('s1', [replica]);
+      time.advance(155);
+      failover.preVoted(replica, candidate);
+      expect(failover.yields(replica)).toBe(false);
+      time.advance(1_000);
+      expect(actor.did).toEqual(['forget 0', 'campaign 315']);
+    }
+  });
+
+  test('of a lower raft id ends the own one that is under way, and it is tried again later', () => {
+    const { time, actor, replica, failover } = bench(1);
+    failover.dropped('s1', [replica]);
+    time.advance(165);
+    failover.preVoted(replica, 1);
+    expect(failover.yields(replica)).toBe(true);
+    time.advance(140);
+    expect(failover.yields(replica)).toBe(true);
+    time.advance(100);
+    expect(actor.did).toEqual(['forget 0', 'campaign 160', 'campaign 325']);
+    expect(failover.yields(replica)).toBe(false);
+  });
+
+  test('of a higher raft id leaves the own one alone', () => {
+    const { time, actor, replica, failover } = bench(1);
+    failover.dropped('s1', [replica]);
+    time.advance(165);
+    failover.preVoted(replica, 3);
+    expect(failover.yields(replica)).toBe(false);
+    time.advance(1_000);
+    expect(actor.did).toEqual(['forget 0', 'campaign 160']);
+  });
+
+  test('means nothing to somebody who neither asks nor plans to', () => {
+    const { time, actor, replica, failover } = bench();
+    actor.leader = 0;
+    failover.preVoted(replica, 1);
+    time.advance(1_000);
+    expect([actor.did, failover.yields(replica)]).toEqual([[], false]);
   });
 });
 

@@ -92,6 +92,25 @@ export class Failover {
     this.#plan(replica, this.#now() + this.#tuning.promiseMs, 0);
   }
 
+  /**
+   * Our pre-vote went to another candidate. Where a frame takes longer than the gap between two ranks, several
+   * ask at once; each would get the other's pre-vote and vote for itself, and nobody would be elected before
+   * the election timeout. So who has not asked yet waits, and of those who have, the lower raft id goes on.
+   */
+  preVoted(replica: Replica, candidate: RaftId): void {
+    const now = this.#now();
+    if (replica.campaignAt === undefined) {
+      if (replica.raft.role !== 'pre-candidate' || candidate > replica.raftId) return;
+      replica.yieldsUntil = now + this.#tuning.promiseMs;
+    }
+    this.#plan(replica, now + this.#tuning.promiseMs, 0);
+  }
+
+  /** Pre-votes that arrive now would start a campaign that was given up in favour of another one. */
+  yields(replica: Replica): boolean {
+    return replica.yieldsUntil > this.#now();
+  }
+
   stop(): void {
     this.#stopped = true;
     if (this.#timer !== undefined) this.#timers.clear(this.#timer);
@@ -140,6 +159,7 @@ export class Failover {
       }
       if (replica.campaignAt !== undefined && replica.campaignAt <= now) {
         replica.campaignAt = undefined;
+        replica.yieldsUntil = 0;
         if (!replica.isLeader) this.#act(replica, () => replica.raft.campaign());
       }
       if (replica.forgetAt === undefined && replica.campaignAt === undefined) this.#due.delete(replica);

@@ -84,6 +84,8 @@ export class Replica {
   /** When to forget that leader; its promise must have ended. */
   forgetAt: number | undefined;
   refusalsLeft = 2;
+  /** Until when the own pre-campaign stands back behind that of another voter. */
+  yieldsUntil = 0;
   wasLeader = false;
   ledTerm = 0;
   /** A commit index that is worth writing with the next commit, not a commit of its own. */
