@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { freePorts, occupy, removeDirectories, temporaryDirectory } from './harness/places.ts';
-import { endAll, flotilla } from './harness/running.ts';
+import { endAll, flotilla, root } from './harness/running.ts';
 
 // The command without a cluster behind it: help, mistakes, exit codes.
 
@@ -36,6 +36,17 @@ describe('help', () => {
     expect(blank).toBe('');
     expect(codes).toMatch(/^Exit codes: 0 done/);
   });
+});
+
+test('the version is that of the package', async () => {
+  const { version } = JSON.parse(readFileSync(join(root, 'packages', 'cli', 'package.json'), 'utf8'));
+  expect(await flotilla(['--version'])).toMatchObject({ code: 0, out: version, err: '' });
+});
+
+test('no command at all is answered with the help, exit code 1', async () => {
+  const { code, out, err } = await flotilla([]);
+  expect([code, out]).toEqual([1, '']);
+  expect(err).toMatch(/^Usage: flotilla/);
 });
 
 describe('a mistake', () => {

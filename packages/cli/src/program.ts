@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
 import { clusterCommands } from './commands/cluster.ts';
@@ -91,10 +92,13 @@ function tell(failure: Failure, output: Output): number {
   return failure.exitCode;
 }
 
+const version = createRequire(import.meta.url)('../package.json').version as string;
+
 async function build(argv: readonly string[], io: Io, output: Output): Promise<Command> {
   const program = new Command('flotilla');
   program
     .description('Flotilla: a sharded key-value store on many Raft groups')
+    .version(version, '--version', 'print the version')
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({

@@ -111,7 +111,7 @@ export function judge(status: StatusInput): Judgement {
   const trouble = warning.length > 0 || told('warning') > 0 || unassigned;
   const health: Health = outage ? 'unavailable' : trouble ? 'degraded' : 'healthy';
   const notes = status.problems.map(problemText);
-  if (dataGroups.length === 0) {
+  if (dataGroups.length === 0 && notes.length === 0) {
     notes.push(`No group holds data yet. Make one: flotilla join 1 --stores ${storeList(status)}`);
   }
   return { health, exitCode: exitCodes[health], headline: headline(status, health, shards), notes };
