@@ -75,10 +75,12 @@ export class FaultHand {
           return () => store.resume();
         });
       case 'leader-cut':
+      case 'leader-drop':
         return this.#onLeader(action.gid, action.name, ({ id }) => {
           const others = cluster.stores.map((store) => store.id).filter((other) => other !== id);
           const directions = others.flatMap((other) => [`${id}>${other}`, `${other}>${id}`]);
           world.links.cut(action.name, directions);
+          if (action.kind === 'leader-drop') for (const other of others) world.hub.breakLinks(id, other);
           return () => {
             world.links.heal(action.name);
             world.hub.release();

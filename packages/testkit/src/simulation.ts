@@ -54,6 +54,8 @@ export interface SimulationResult {
   readonly story: readonly string[];
 }
 
+/** Some operators move leaders about all the time. */
+const OPERATOR_PAUSES_MS = [400, 2_000, 6_000] as const;
 /** What may happen to stores that are just about to meet, and for how long. */
 const FOUNDING_FAULTS: readonly FaultKind[] = [
   'crash',
@@ -189,7 +191,7 @@ class Simulation {
       events: world.events,
       stores: stores.map((store) => store.id),
       groups: options.groups,
-      meanPauseMs: 4_000,
+      meanPauseMs: OPERATOR_PAUSES_MS[this.#random.below(OPERATOR_PAUSES_MS.length)] as number,
     });
     this.#operator.start();
   }

@@ -156,6 +156,26 @@ test('thirty appends that end together, some of them never, are no riddle', () =
   expect(verdict(parseHistory(twice.join('\n')), true)).toBe(false);
 });
 
+test('appends of unknown outcome that nobody looks at for long are no riddle', () => {
+  const unknown = Array.from({ length: 9 }, (_, at) => [`u${at}> append k u${at};`, `u${at}?`]).flat();
+  const known = Array.from({ length: 60 }, (_, at) => [
+    `a> append k a${at};`,
+    `a< ok @${10 + 2 * at}`,
+  ]).flat();
+  const value = Array.from({ length: 60 }, (_, at) =>
+    at % 7 === 3 ? `a${at};u${(at - 3) / 7};` : `a${at};`,
+  ).join('');
+  const [seen = '', other = ''] = [value, value.replace('u3;', '').replace('a40;', 'u3;a40;')];
+  const reads = (again: string): string[] => [
+    'r> get k',
+    `r< = ${seen} @500`,
+    'r> get k',
+    `r< = ${again} @500`,
+  ];
+  expect(verdict(parseHistory([...unknown, ...known, ...reads(seen)].join('\n')), true)).toBe(true);
+  expect(verdict(parseHistory([...unknown, ...known, ...reads(other)].join('\n')), true)).toBe(false);
+});
+
 test('a long quiet history costs no more than its windows', () => {
   const events: string[] = [];
   for (let at = 1; at <= 5_000; at++) {

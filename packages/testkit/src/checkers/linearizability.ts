@@ -1,14 +1,13 @@
 import { CheckFailure } from './failure.ts';
 import {
   byKey,
-  type Call,
   isUnknown,
   mayChange,
   type Operation,
-  type Outcome,
   operationWords,
   type ScanObservation,
 } from './history.ts';
+import { type Item, longestSeen, prepare } from './items.ts';
 import { BLANK, type RegisterState, stateKey, stateWords, step } from './register-model.ts';
 
 /**
@@ -44,15 +43,6 @@ interface Situation {
 }
 
 type Situations = Map<string, Situation>;
-
-interface Item {
-  readonly operation: Operation;
-  /** Position of its answer; infinite for one that need not have happened. */
-  until: number;
-  /** As answered, or as somebody else's answer shows. */
-  outcome: Outcome;
-  slot: number;
-}
 
 interface Trouble {
   readonly kind: 'contradiction' | 'too large';
@@ -98,7 +88,8 @@ export function checkKey(
 }
 
 function search(operations: readonly Operation[], options: LinearizabilityOptions): Trouble | undefined {
-  const items = prepare(operations, options);
+  const items = prepare(operations, options.uniqueValues);
+  const longest = longestSeen(items);
   const calls = items.toSorted((left, right) => left.operation.invokedAt - right.operation.invokedAt);
   const answers = items
     .filter((item) => item.until !== Number.POSITIVE_INFINITY)
@@ -126,7 +117,7 @@ function search(operations: readonly Operation[], options: LinearizabilityOption
       situations = enter(situations, open, item);
     }
     const before = situations;
-    const after = explain(situations, open, answer, options.situationsMax ?? SITUATIONS_MAX);
+    const after = explain(situations, open, answer, longest, options.situationsMax ?? SITUATIONS_MAX);
     if (after === undefined || after.size === 0) {
       const kind = after === undefined ? 'too large' : 'contradiction';
       return trouble(kind, answer, before, windowFrom, window);
@@ -147,84 +138,6 @@ function trouble(
   window: Situations,
 ): Trouble {
   return { kind, item, states: statesOf(before), windowFrom, windowStates: statesOf(window) };
-}
-
-/** Leaves out what surely never happened or need not have, and finds how long each operation may take. */
-function prepare(operations: readonly Operation[], options: LinearizabilityOptions): Item[] {
-  const relevant = operations.filter(
-    (operation) =>
-      operation.outcome.kind !== 'not-applied' && (mayChange(operation) || !isUnknown(operation)),
-  );
-  const items: Item[] = relevant.map((operation) => ({
-    operation,
-    until: isUnknown(operation) ? Number.POSITIVE_INFINITY : (operation.respondedAt as number),
-    outcome: operation.outcome,
-    slot: -1,
-  }));
-  if (!options.uniqueValues) return items;
-  const unseen = (item: Item): boolean => item.until === Number.POSITIVE_INFINITY;
-  const open = items.filter(unseen);
-  if (open.length === 0) return items;
-  const happened = items.filter((item) => !unseen(item));
-  // Grows while it is walked: an unknown write that was seen may itself show that another one happened.
-  for (const witness of happened) {
-    for (const item of open) {
-      if (witness.until < item.operation.invokedAt || !unseen(item)) continue;
-      if (!sees(witness.operation, item.operation.call)) continue;
-      item.until = witness.until;
-      happened.push(item);
-    }
-  }
-  for (const item of open) {
-    for (const witness of happened) {
-      if (witness.until < item.operation.invokedAt || witness.until >= item.until) continue;
-      if (sees(witness.operation, item.operation.call)) item.until = witness.until;
-    }
-    const version = versionSeen(item.operation.call, happened);
-    if (version !== undefined) item.outcome = { kind: 'ok', version };
-  }
-  if (dependsOnUnseen(happened)) return items;
-  return items.filter(
-    (item) =>
-      !unseen(item) || item.operation.call.kind === 'delete' || item.operation.call.kind === 'increment',
-  );
-}
-
-/** Does this operation, which took place, show that the written value was there before? */
-function sees({ call, outcome }: Operation, write: Call): boolean {
-  if (write.kind !== 'put' && write.kind !== 'append') return false;
-  if (call.kind === 'get') return outcome.kind === 'found' && outcome.value.includes(write.value);
-  if (outcome.kind === 'conflict' || call.condition?.kind !== 'value') return false;
-  return call.condition.value.includes(write.value);
-}
-
-/** A value that ends with a write is the one that this write made, and its version is the write's. */
-function versionSeen(write: Call, happened: readonly Item[]): number | undefined {
-  if (write.kind !== 'put' && write.kind !== 'append') return undefined;
-  for (const { operation } of happened) {
-    const { outcome } = operation;
-    if (outcome.kind !== 'found' || outcome.version === undefined) continue;
-    const isLast = write.kind === 'put' ? outcome.value === write.value : outcome.value.endsWith(write.value);
-    if (isLast) return outcome.version;
-  }
-  return undefined;
-}
-
-/** Do some answers depend on a write without showing its value: through presence, or a version of unknown origin? */
-function dependsOnUnseen(happened: readonly Item[]): boolean {
-  const versions = new Set<number>([0]);
-  for (const { outcome } of happened.map((item) => item.operation)) {
-    if ((outcome.kind === 'ok' || outcome.kind === 'found') && outcome.version !== undefined) {
-      versions.add(outcome.version);
-    }
-  }
-  return happened.some(({ operation: { call, outcome } }) => {
-    if (call.kind === 'get') return false;
-    if (outcome.kind === 'conflict') return outcome.version === undefined || !versions.has(outcome.version);
-    if (call.condition?.kind === 'present') return true;
-    if (call.kind === 'delete' && outcome.kind === 'ok' && outcome.version !== 0) return true;
-    return call.condition?.kind === 'version' && !versions.has(call.condition.version);
-  });
 }
 
 function keyOf(situation: Situation): string {
@@ -292,6 +205,7 @@ function explain(
   situations: Situations,
   open: readonly Item[],
   answer: Item,
+  longest: string | undefined,
   situationsMax: number,
 ): Situations | undefined {
   const after: Situations = new Map();
@@ -309,6 +223,7 @@ function explain(
       if (isTwinAhead(item, open, situation.placed)) continue;
       const state = step(situation.state, item.operation.call, item.outcome);
       if (state === undefined || isDoomed(state, situation.placed | bit(item.slot), open)) continue;
+      if (longest !== undefined && !goesTogether(state.value ?? '', longest)) continue;
       const next = settle({ state, placed: situation.placed | bit(item.slot) }, open);
       const key = keyOf(next);
       if (seen.has(key)) continue;
@@ -340,7 +255,11 @@ function sameCall(left: Item, right: Item): boolean {
   return a.delta === b.delta && a.condition === undefined && b.condition === undefined;
 }
 
-/** Drops situations that spent more open writes than another one with the same state. */
+function goesTogether(value: string, longest: string): boolean {
+  return value.length <= longest.length ? longest.startsWith(value) : value.startsWith(longest);
+}
+
+/** Drops situations that spent more open writes than another one with the same state, and can do no more. */
 function prune(situations: Situations, open: readonly Item[]): Situations {
   let optional = 0;
   for (const item of open) {
@@ -349,7 +268,8 @@ function prune(situations: Situations, open: readonly Item[]): Situations {
   if (optional === 0 || situations.size < 2) return situations;
   const byState = new Map<string, Situation[]>();
   for (const situation of situations.values()) {
-    const key = `${situation.placed & ~optional}|${stateKey(situation.state)}`;
+    const { value, exact, version } = situation.state;
+    const key = `${situation.placed & ~optional}|${exact ? version : ''}|${value === undefined ? '' : `'${value}`}`;
     const same = byState.get(key);
     if (same === undefined) byState.set(key, [situation]);
     else same.push(situation);
@@ -360,7 +280,9 @@ function prune(situations: Situations, open: readonly Item[]): Situations {
       const used = situation.placed & optional;
       const beaten = same.some((other) => {
         const theirs = other.placed & optional;
-        return theirs !== used && (theirs & used) === theirs;
+        // A lower bound of the version leaves more open than a higher one.
+        if ((theirs & used) !== theirs || other.state.version > situation.state.version) return false;
+        return theirs !== used || other.state.version < situation.state.version;
       });
       if (!beaten) kept.set(keyOf(situation), situation);
     }

@@ -40,6 +40,8 @@ export type FaultAction = { readonly atMs: number } & (
   | { readonly kind: 'leader-pause'; readonly name: string; readonly gid: number }
   /** From all other stores, while clients still reach it. */
   | { readonly kind: 'leader-cut'; readonly name: string; readonly gid: number }
+  /** The same, and its connections break: others need not wait for its silence. */
+  | { readonly kind: 'leader-drop'; readonly name: string; readonly gid: number }
   /** Undoes the action of that name. */
   | { readonly kind: 'leader-back'; readonly name: string }
 );
@@ -63,6 +65,7 @@ export const faultKinds = [
   'leader-crash',
   'leader-pause',
   'leader-cut',
+  'leader-drop',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -86,6 +89,7 @@ const pauseBetweenMs: { readonly [kind in FaultKind]: readonly [number, number] 
   'leader-crash': [4_000, 15_000],
   'leader-pause': [4_000, 15_000],
   'leader-cut': [4_000, 15_000],
+  'leader-drop': [1_500, 8_000],
 };
 
 export interface ScheduleOptions {
@@ -137,7 +141,8 @@ function strike(
     case 'fail-commit':
       return [
         { atMs, kind, store },
-        { atMs: later(20, 4_000), kind: 'restart', store },
+        // Some processes are back before anybody has noticed.
+        { atMs: random.chance(0.3) ? later(1, 120) : later(20, 4_000), kind: 'restart', store },
       ];
     case 'black-out':
       return stores.flatMap((each) => [
@@ -206,6 +211,11 @@ function strike(
       const size = pick(random, [20, 100, 600, 3_000, 30_000]);
       return [{ atMs, kind, store, ms: Math.round((random.unit() - 0.5) * 2 * size) }];
     }
+    case 'leader-drop':
+      return [
+        { atMs, kind, name, gid: random.below(groups + 1) },
+        { atMs: later(150, 1_500), kind: 'leader-back', name },
+      ];
     case 'leader-crash':
     case 'leader-pause':
     case 'leader-cut':
@@ -273,6 +283,8 @@ export function actionWords(action: FaultAction): string {
       return `${action.name}: the leader of group ${action.gid} stands still`;
     case 'leader-cut':
       return `${action.name}: the leader of group ${action.gid} is cut off from the other stores`;
+    case 'leader-drop':
+      return `${action.name}: the leader of group ${action.gid} loses its connections to the other stores`;
     case 'leader-back':
       return `${action.name} is over`;
   }

@@ -195,16 +195,16 @@ describe('the schedule of faults', () => {
       expect(count('pause')).toBe(count('resume'));
       expect(count('cut', 'slow')).toBe(count('heal'));
       expect(count('stall')).toBe(count('unstall'));
-      expect(count('leader-crash', 'leader-pause', 'leader-cut')).toBe(count('leader-back'));
+      expect(count('leader-crash', 'leader-pause', 'leader-cut', 'leader-drop')).toBe(count('leader-back'));
     }
     // Black-outs are power cuts, partitions are cuts, half-open connections are resets.
-    expect(kinds.size).toBe(20);
+    expect(kinds.size).toBe(21);
   });
 
   test('taking one kind away leaves the times of the others as they were', () => {
     const all = makeSchedule(new Prng(3), { ...options, kinds: ['crash', 'reset'] });
     const some = makeSchedule(new Prng(3), { ...options, kinds: ['reset'] });
     expect(all.filter((action) => action.kind === 'reset')).toEqual(some);
-    expect(faultKinds.length).toBe(18);
+    expect(faultKinds.length).toBe(19);
   });
 });
