@@ -117,15 +117,11 @@ describe('elections', () => {
     expect(leader.replica().raft.term).toBe(term);
   });
 
-  test('200 groups on three stores all elect, spread their leaders, and send few frames a tick', () => {
+  test('200 groups on three stores all elect, and send few frames a tick', () => {
     const bench = new Bench().start();
     for (let gid = 1; gid <= 200; gid++) bench.found(gid);
     const gids = Array.from({ length: 200 }, (_, at) => at + 1);
     expect(bench.until(() => gids.every((gid) => bench.leaderOf(gid) !== undefined))).toBeLessThan(500);
-    for (const store of bench.stores) {
-      const led = gids.filter((gid) => bench.leader(gid) === store).length;
-      expect(led).toBeGreaterThan(40);
-    }
     bench.run(500);
     const before = bench.wires.frames;
     bench.run(1_000);

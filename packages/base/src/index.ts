@@ -29,5 +29,5 @@ export {
 export { Prng } from './prng.ts';
 export type { ConfState, Entry, HardState, Message, RaftId, SnapshotMeta } from './raft-values.ts';
 export { APPEND_THREAD, APPLY_THREAD, EntryKind, MessageKind } from './raft-values.ts';
-export { Xxh64 } from './xxh64.ts';
 export { VirtualTime } from './virtual-time.ts';
+export { Xxh64 } from './xxh64.ts';

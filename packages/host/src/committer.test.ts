@@ -1,4 +1,4 @@
-import { CorruptionError, type Entry, EntryKind, InvariantError } from '@flotilla/base';
+import { CorruptionError, type Entry, EntryKind, InvariantError, VirtualTime } from '@flotilla/base';
 import type { LogStore, LogWrite } from '@flotilla/ports';
 import { expect, test } from 'vitest';
 import { type AppendWork, Committer } from './committer.ts';
@@ -10,7 +10,7 @@ function bench(tuning = hostTuning) {
   const durable: (readonly AppendWork[])[] = [];
   const failures: Error[] = [];
   let refuse: Error | undefined;
-  let now = 0;
+  const time = new VirtualTime();
   const logStore = {
     commit: (writes: readonly LogWrite[], done: (failure?: Error) => void) => {
       if (refuse !== undefined) throw refuse;
@@ -20,7 +20,8 @@ function bench(tuning = hostTuning) {
   const committer = new Committer({
     logStore,
     tuning,
-    now: () => now,
+    timers: time,
+    now: () => time.monoMs(),
     durable: (work) => durable.push(work),
     failed: (cause) => failures.push(cause),
   });
@@ -32,9 +33,7 @@ function bench(tuning = hostTuning) {
     refuse: (cause: Error) => {
       refuse = cause;
     },
-    wait: (ms: number) => {
-      now += ms;
-    },
+    wait: (ms: number) => time.advance(ms),
   };
 }
 
@@ -82,6 +81,7 @@ test('a commit is split in order at its limits of bytes and of writes, and one w
   for (let at = 0; at < 4; at++) {
     byBytes.committer.start();
     byBytes.commits[at]?.done();
+    byBytes.wait(hostTuning.gatherMs);
   }
   expect(byBytes.commits.map(({ writes }) => gidsOf(writes))).toEqual([[600, 300], [600], [5_000], [1]]);
   const byCount = bench({ ...hostTuning, commitWritesMax: 4 });
@@ -131,4 +131,36 @@ test('damage that only the commit meets is a failure of the store; a mistake of 
   wrong.committer.add(work(1));
   wrong.refuse(new InvariantError('a gap'));
   expect(() => wrong.committer.start()).toThrow('a gap');
+});
+
+test('after a commit of much the next one waits a moment for more, after one of a little it does not', () => {
+  const { committer, commits, wait } = bench();
+  const { gatherBytesMin, gatherMs } = hostTuning;
+  committer.add(work(1));
+  committer.start();
+  commits[0]?.done();
+  committer.add(work(1, gatherBytesMin));
+  committer.start();
+  expect(commits.length).toBe(2);
+  commits[1]?.done();
+  committer.add(work(1));
+  committer.start();
+  committer.add(work(2));
+  committer.start();
+  expect(commits.length).toBe(2);
+  wait(gatherMs);
+  expect(commits[2]?.writes.length).toBe(2);
+});
+
+test('a stopped committer begins nothing any more, also when it was about to', () => {
+  const { committer, commits, wait } = bench();
+  committer.add(work(1, hostTuning.gatherBytesMin));
+  committer.start();
+  commits[0]?.done();
+  committer.add(work(3));
+  committer.start();
+  committer.stop();
+  wait(10);
+  committer.start();
+  expect(commits.length).toBe(1);
 });

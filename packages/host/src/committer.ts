@@ -1,5 +1,5 @@
 import { CorruptionError, type Message } from '@flotilla/base';
-import type { LogStore, LogWrite } from '@flotilla/ports';
+import type { LogStore, LogWrite, Timers } from '@flotilla/ports';
 import { entriesBytes } from '@flotilla/raft';
 import type { Replica } from './replica.ts';
 import type { HostTuning } from './tuning.ts';
@@ -14,7 +14,9 @@ export interface AppendWork {
 
 /**
  * One log commit at a time for all groups. While one is being synced, the work of later turns gathers and
- * becomes the next: an idle store commits at once, a busy one commits in batches, without any timer.
+ * becomes the next: an idle store commits at once, a busy one commits in batches. Right after a commit of
+ * more than a few commands the next one waits a moment for more: on a fast disk the work around a commit costs more
+ * than the sync itself, and whoever sends much at a time can spare a millisecond.
  */
 export class Committer {
   readonly #logStore: LogStore;
@@ -22,25 +24,52 @@ export class Committer {
   readonly #now: () => number;
   readonly #durable: (work: readonly AppendWork[]) => void;
   readonly #failed: (cause: Error) => void;
+  readonly #timers: Timers;
   #queue: AppendWork[] = [];
   #startedAt: number | undefined;
+  #endedAt: number = Number.NEGATIVE_INFINITY;
+  #lastBytes = 0;
+  #gathering = false;
+  #stopped = false;
 
   constructor(options: {
     readonly logStore: LogStore;
     readonly tuning: HostTuning;
+    readonly timers: Timers;
     readonly now: () => number;
     readonly durable: (work: readonly AppendWork[]) => void;
     readonly failed: (cause: Error) => void;
   }) {
     this.#logStore = options.logStore;
     this.#tuning = options.tuning;
+    this.#timers = options.timers;
     this.#now = options.now;
     this.#durable = options.durable;
     this.#failed = options.failed;
   }
 
   add(work: AppendWork): void {
-    this.#queue.push(work);
+    if (!this.#stopped) this.#queue.push(work);
+  }
+
+  /** Nothing is begun any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#queue = [];
+  }
+
+  #isGathering(): boolean {
+    if (this.#gathering) return true;
+    if (this.#lastBytes < this.#tuning.gatherBytesMin) return false;
+    const left = this.#tuning.gatherMs - (this.#now() - this.#endedAt);
+    if (left <= 0) return false;
+    this.#gathering = true;
+    this.#timers.set(left, () => {
+      this.#gathering = false;
+      this.#lastBytes = 0;
+      this.start();
+    });
+    return true;
   }
 
   /** How long the commit under way has been pending, ms; 0 if there is none. */
@@ -49,7 +78,7 @@ export class Committer {
   }
 
   start(): void {
-    if (this.#startedAt !== undefined || this.#queue.length === 0) return;
+    if (this.#startedAt !== undefined || this.#queue.length === 0 || this.#isGathering()) return;
     const work = this.#take();
     const writes: LogWrite[] = [];
     for (const { replica, write } of work) {
@@ -64,6 +93,7 @@ export class Committer {
     try {
       this.#logStore.commit(writes, (failure) => {
         this.#startedAt = undefined;
+        this.#endedAt = this.#now();
         if (failure === undefined) this.#durable(work);
         else this.#failed(failure);
       });
@@ -85,6 +115,7 @@ export class Committer {
       if (count > 0 && (bytes > this.#tuning.commitBytesMax || writes > this.#tuning.commitWritesMax)) break;
       count++;
     }
+    this.#lastBytes = bytes;
     return this.#queue.splice(0, count);
   }
 }

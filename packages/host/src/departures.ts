@@ -1,4 +1,4 @@
-import { type Message, MessageKind } from '@flotilla/base';
+import { type Message, MessageKind, type RaftId } from '@flotilla/base';
 import type { Outbox } from './outbox.ts';
 import type { Replica } from './replica.ts';
 import type { SnapshotSender } from './snapshot-sender.ts';
@@ -7,11 +7,13 @@ import type { SnapshotSender } from './snapshot-sender.ts';
 export class Departures {
   readonly #outbox: Outbox;
   readonly #sender: SnapshotSender;
+  readonly #noticeMs: number;
   readonly #now: () => number;
 
-  constructor(outbox: Outbox, sender: SnapshotSender, now: () => number) {
+  constructor(outbox: Outbox, sender: SnapshotSender, noticeMs: number, now: () => number) {
     this.#outbox = outbox;
     this.#sender = sender;
+    this.#noticeMs = noticeMs;
     this.#now = now;
   }
 
@@ -43,6 +45,9 @@ export class Departures {
         });
         return;
       }
+      case MessageKind.app:
+        if (message.entries.length === 0 && !this.#mayNotify(replica, message.to)) return;
+        break;
       case MessageKind.snap:
         this.#sender.start(replica, message, store);
         return;
@@ -52,5 +57,18 @@ export class Departures {
       default:
     }
     this.#outbox.add(store, replica.group, message);
+  }
+
+  /**
+   * Appends without entries mostly say that the commit index rose. Under load the next entries say so as well,
+   * and heartbeats do in any case, so a few of them are enough; each one costs two frames and an answer. Those
+   * that probe a follower are the same to look at: they pass at the same pace, and are repeated until answered.
+   */
+  #mayNotify(replica: Replica, to: RaftId): boolean {
+    const now = this.#now();
+    const last = replica.notifiedAt.get(to);
+    if (last !== undefined && now - last < this.#noticeMs) return false;
+    replica.notifiedAt.set(to, now);
+    return true;
   }
 }

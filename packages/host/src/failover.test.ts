@@ -59,7 +59,6 @@ function bench(rank = 0) {
     },
     leaderStore: () => (actor.leader === 0 ? undefined : `s${actor.leader}`),
     failoverRank: () => rank,
-    startRank: () => rank,
   }) as unknown as Replica;
   const failover = new Failover({
     timers: time,

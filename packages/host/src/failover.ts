@@ -49,8 +49,7 @@ export class Failover {
 
   /** A replica that starts knows no leader: it asks as soon as it may, unless it hears one first. */
   started(replica: Replica, mayAskAt: number): void {
-    // Turned by the gid, so that a store that comes first everywhere does not lead all groups.
-    this.#planAt(replica, mayAskAt, replica.startRank());
+    this.#plan(replica, mayAskAt, 0);
   }
 
   /** A voter refused because of a promise that lasts so much longer. */
@@ -119,12 +118,8 @@ export class Failover {
   }
 
   #plan(replica: Replica, from: number, gone: RaftId): void {
-    this.#planAt(replica, from, replica.failoverRank(gone));
-  }
-
-  #planAt(replica: Replica, from: number, rank: number): void {
     if (this.#stopped) return;
-    const wait = this.#tuning.failoverRankMs * rank;
+    const wait = this.#tuning.failoverRankMs * replica.failoverRank(gone);
     const jitter = (this.#random.below(1000) / 1000) * this.#tuning.failoverJitterMs;
     // Nobody else votes in a group of one: there is nobody to whom a promise could matter.
     const mayAskAt = replica.isAlone ? from : Math.max(from, replica.promise.until);

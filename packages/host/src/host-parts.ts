@@ -61,6 +61,7 @@ export class HostParts {
     this.committer = new Committer({
       logStore: ports.logStore,
       tuning,
+      timers: ports.timers,
       now,
       durable: hooks.durable,
       failed: (cause) => hooks.fatal('a log commit failed', cause),
@@ -116,7 +117,7 @@ export class HostParts {
       reported: hooks.touch,
       guard: hooks.guard,
     });
-    this.departures = new Departures(this.outbox, this.sender, now);
+    this.departures = new Departures(this.outbox, this.sender, tuning.noticeMs, now);
     this.handAway = new HandAway({
       tuning,
       links: ports.links,

@@ -88,6 +88,7 @@ export class Host {
   stop(): void {
     this.#stopped = true;
     if (this.#ticker !== undefined) this.#ports.timers.clear(this.#ticker);
+    this.#parts.committer.stop();
     this.#parts.failover.stop();
     this.#parts.applier.stop();
     this.#parts.receiver.stop();

@@ -79,6 +79,8 @@ export class Replica {
   broken: string | undefined;
   /** The last beat that this replica promised for: its round is echoed to that leader of that term only. */
   echo = { to: 0, term: 0, round: 0 };
+  /** When each follower was last sent an append without entries. */
+  readonly notifiedAt: Map<RaftId, number> = new Map();
   /** When to pre-campaign because the leader's store went away; undefined when it did not. */
   campaignAt: number | undefined;
   /** When to forget that leader; its promise must have ended. */
@@ -179,13 +181,6 @@ export class Replica {
   failoverRank(gone: RaftId): number {
     const others = this.confState.voters.filter((id) => id !== gone);
     return Math.max(0, others.indexOf(this.raftId));
-  }
-
-  /** Who asks first when a group starts without any leader. */
-  startRank(): number {
-    const { voters } = this.confState;
-    const at = voters.indexOf(this.raftId);
-    return at < 0 ? voters.length : (at + this.group.gid) % voters.length;
   }
 
   voterSets(): readonly (readonly RaftId[])[] {

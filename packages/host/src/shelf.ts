@@ -206,7 +206,7 @@ export class ReplicaShelf {
         // A raft id that never existed before has promised nothing: no hold-back.
         done(this.#open(record, Number.NEGATIVE_INFINITY), undefined);
       });
-    });
+    }, 'soon');
   }
 
   /** Why no replica of this group may be made here. */
@@ -247,7 +247,7 @@ export class ReplicaShelf {
     this.#ports.stateStore.put(brokenKey(replica.group, replica.generation), utf8Encode(replica.broken));
     this.#ports.stateStore.commit((failure) => {
       if (failure !== undefined) this.#failed(`group ${replica.name} could not be marked`, failure);
-    });
+    }, 'soon');
     this.#ports.log.log('error', 'replica-quarantined', { group: replica.name, why: replica.broken });
   }
 }

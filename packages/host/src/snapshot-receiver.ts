@@ -161,7 +161,7 @@ export class SnapshotReceiver {
       if (this.#streams.get(key) !== stream) return;
       if (chunk.last) this.#finish(key, stream, chunk.number);
       else this.#ack(storeId, chunk.stream, chunk.number, SnapshotVerdict.next);
-    });
+    }, 'soon');
   }
 
   dropped(storeId: StoreId): void {

@@ -6,6 +6,8 @@ export interface HostTuning {
   readonly heartbeatMs: number;
   /** Silence after which a follower campaigns: a random time in [electionMs, 2 × electionMs). */
   readonly electionMs: number;
+  /** Least time between two appends without entries to one follower of a group. */
+  readonly noticeMs: number;
   /** How long a follower that heard its leader refuses everybody else. */
   readonly promiseMs: number;
   /** How old the newest answered round may be for a read without a round of its own. */
@@ -19,6 +21,9 @@ export interface HostTuning {
   /** After a lost connection voters pre-campaign one after the other, this far apart. */
   readonly failoverRankMs: number;
   readonly failoverJitterMs: number;
+  /** How long after a commit of at least so many bytes of entries the next one waits for more work. */
+  readonly gatherMs: number;
+  readonly gatherBytesMin: number;
   /** A log commit that takes longer hands leadership away … */
   readonly commitSlowMs: number;
   /** … and one that takes longer than this ends the process. */
@@ -56,6 +61,7 @@ export interface HostTuning {
 export const hostTuning: HostTuning = {
   heartbeatMs: 50,
   electionMs: 1_000,
+  noticeMs: 10,
   promiseMs: 150,
   leaseMs: 135,
   leaseEnabled: true,
@@ -63,6 +69,8 @@ export const hostTuning: HostTuning = {
   clockStepMs: 50,
   failoverRankMs: 10,
   failoverJitterMs: 2,
+  gatherMs: 1,
+  gatherBytesMin: 1_024,
   commitSlowMs: 3_000,
   commitStuckMs: 20_000,
   readRetryMs: 250,

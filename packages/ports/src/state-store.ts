@@ -23,6 +23,9 @@ export interface StateSnapshot extends StateView {
   close(): void;
 }
 
+/** `soon`: somebody waits for it. By default transactions may gather for a while, which costs less. */
+export type CommitUrgency = 'soon' | 'relaxed';
+
 export interface StateStore extends StateView {
   /** At most `keyBytesMax` bytes of key. Bytes are not copied and must not change afterwards. */
   put(key: Uint8Array, value: Uint8Array): void;
@@ -30,7 +33,7 @@ export interface StateStore extends StateView {
   /** Removes [from, to) as one write. For bounded ranges; unbounded ones go through `release`. */
   deleteRange(from: Uint8Array, to: Uint8Array): void;
   /** Ends the open transaction; `done` when it is durable, or with the failure (the process must stop). */
-  commit(done: (failure: Error | undefined) => void): void;
+  commit(done: (failure: Error | undefined) => void, urgency?: CommitUrgency): void;
   /** Opens a view of all that is durable now. At most two at a time; undefined if that many are open. */
   snapshot(): StateSnapshot | undefined;
   /**

@@ -14,6 +14,7 @@ import {
   type StoreIdentity,
   writeIdentity,
 } from './identity.ts';
+import { roomFreeBytesMin } from './limits.ts';
 import { LmdbEnvironment, type LmdbTable } from './lmdb-environment.ts';
 import { LmdbLogStore } from './lmdb-log-store.ts';
 import { LmdbStateStore } from './lmdb-state-store.ts';
@@ -106,14 +107,15 @@ class OpenDirectory implements DataDirectory {
     this.#lock = lock;
     this.#environments = [log, state];
     this.#expectations = expectations;
+    this.disk = new SampledDiskSpace(path);
     const storeOptions = {
       timers: options.timers,
       hasher: options.hasher ?? new Xxh64(),
       ready: () => this.identity !== undefined,
+      mayGrow: () => this.disk.freeBytes() > roomFreeBytesMin,
     };
     this.logStore = new LmdbLogStore(log.environment, log.meta, storeOptions);
     this.stateStore = new LmdbStateStore(state.environment, state.meta, storeOptions);
-    this.disk = new SampledDiskSpace(path);
   }
 
   async establish(given: Omit<StoreIdentity, 'formatVersion'>): Promise<void> {

@@ -1,9 +1,8 @@
+import type { WriterPace } from './lmdb-writer.ts';
+
 const mebibyte = 1024 * 1024;
 
 export interface StorageTuning {
-  /** A transaction stays below both (rule L10), unless a single commit is larger by itself. */
-  readonly transactionBytesMax: number;
-  readonly transactionPutsMax: number;
   /** Deletes of log runs that nothing refers to any more, taken along by each log transaction. */
   readonly garbageDeletesMax: number;
   readonly garbageDelayMs: number;
@@ -22,8 +21,6 @@ export interface StorageTuning {
 
 /** Numbers that are safe to change between two starts. */
 export const storageTuning: StorageTuning = {
-  transactionBytesMax: 4 * mebibyte,
-  transactionPutsMax: 2_000,
   garbageDeletesMax: 256,
   garbageDelayMs: 100,
   entryCacheBytesMax: 64 * mebibyte,
@@ -39,5 +36,17 @@ export const storageTuning: StorageTuning = {
 /** LMDB takes keys of up to 1,978 bytes. A user key of 1 KiB and its prefix stay well below. */
 export const keyBytesMax = 1_900;
 
-/** Least time between two state transactions: nobody waits for them, and larger ones cost less per record. */
-export const stateCommitPaceMs = 20;
+/** Log commits begin at once, and stay below both limits (rule L10) unless a single commit is larger by itself. */
+export const logPace: WriterPace = { paceMs: 0, bytesMax: 4 * mebibyte, putsMax: 2_000 };
+
+/**
+ * State transactions are rare and large: nobody waits for them, and a page that is written once for many records
+ * costs less. What they hold is bounded, because a crash replays it and until then it lies in memory.
+ */
+export const statePace: WriterPace = { paceMs: 1_000, bytesMax: 64 * mebibyte, putsMax: 131_072 };
+
+/** With less free space than this, files get no written room ahead: the space is worth more than the speed. */
+export const roomFreeBytesMin: number = 1024 * mebibyte;
+
+/** How long the event loop may be held up by one slice of a state transaction, or of the tidying after it. */
+export const stateSliceMs = 1;

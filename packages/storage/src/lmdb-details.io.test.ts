@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { VirtualTime, Xxh64 } from '@flotilla/base';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { storageTuning } from './limits.ts';
+import { statePace, storageTuning } from './limits.ts';
 import { LmdbEnvironment } from './lmdb-environment.ts';
 import { openLog, pause, type TemporaryDirectory, temporaryDirectory } from './lmdb-harness.ts';
 import { LmdbStateStore } from './lmdb-state-store.ts';
@@ -128,7 +128,8 @@ test('a snapshot ends by itself when its time is over', async () => {
 test('state transactions keep their pace, unless there is much to write', async () => {
   const timers = new VirtualTime();
   const store = openVirtual(timers);
-  const put = (at: number): void => store.put(new Uint8Array([at >> 8, at & 255, 1]), new Uint8Array(8));
+  const put = (at: number): void =>
+    store.put(new Uint8Array([at >> 16, (at >> 8) & 255, at & 255, 1]), new Uint8Array(8));
   let answered = 0;
   const commit = (): void => store.commit(() => answered++);
   put(1);
@@ -138,11 +139,25 @@ test('state transactions keep their pace, unless there is much to write', async 
   commit();
   await pause(30);
   expect(answered).toBe(1);
-  timers.advance(20);
+  timers.advance(statePace.paceMs);
   await until(() => answered === 2);
-  for (let at = 0; at < storageTuning.transactionPutsMax; at++) put(at);
+  for (let at = 0; at < statePace.putsMax; at++) put(at);
   commit();
   await until(() => answered === 3);
+  await store.close();
+});
+
+test('a state commit that somebody waits for does not wait for the pace', async () => {
+  const store = openVirtual(new VirtualTime());
+  let answered = 0;
+  const commit = (urgency?: 'soon'): void => {
+    store.put(new Uint8Array([answered + 1]), new Uint8Array(8));
+    store.commit(() => answered++, urgency);
+  };
+  commit();
+  await until(() => answered === 1);
+  commit('soon');
+  await until(() => answered === 2);
   await store.close();
 });
 

@@ -49,6 +49,27 @@ export class LmdbEnvironment {
     return this.#root.batch(write);
   }
 
+  /**
+   * Runs the puts of `write` as one transaction that is held open over turns of the event loop: each value that
+   * the generator yields lets the loop go on. Reads meanwhile see what was put so far. Nobody else may write.
+   */
+  async transaction(write: () => Generator<void>): Promise<boolean> {
+    await this.#root.transaction(async () => {
+      const steps = write();
+      while (steps.next().done !== true) await new Promise(setImmediate);
+    });
+    return true;
+  }
+
+  /** Bytes up to the end of the last page that was ever used. */
+  usedBytes(): number {
+    const { lastPageNumber, pageSize } = this.#root.getStats() as {
+      readonly lastPageNumber: number;
+      readonly pageSize: number;
+    };
+    return (lastPageNumber + 1) * pageSize;
+  }
+
   /** Reads after this see everything durable now. */
   refresh(): void {
     this.#root.resetReadTxn();

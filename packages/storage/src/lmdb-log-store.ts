@@ -10,7 +10,7 @@ import {
 import type { Hasher, LogStore, LogWrite, ReplicaRecord, TimerId, Timers } from '@flotilla/ports';
 import { Arena } from './arena.ts';
 import type { GroupMap } from './group-map.ts';
-import { storageTuning } from './limits.ts';
+import { logPace, storageTuning } from './limits.ts';
 import { type LmdbEnvironment, type LmdbTable, plain } from './lmdb-environment.ts';
 import { LmdbLogGroup, type LogPlan } from './lmdb-log-group.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
@@ -48,6 +48,8 @@ export interface LmdbLogOptions {
   readonly hasher: Hasher;
   /** Commits are refused as a fault of the caller while this says false. */
   readonly ready?: () => boolean;
+  /** False while the disk has better use for its space than room ahead of the file. */
+  readonly mayGrow?: () => boolean;
   readonly cacheBytesMax?: number;
 }
 
@@ -93,11 +95,20 @@ export class LmdbLogStore implements LogStore {
       environment,
       meta,
       {
-        write: (works) => this.#write(works),
+        write: (works) => {
+          this.#write(works);
+          return undefined;
+        },
         durable: (works) => this.#durable(works),
         writeBackground: () => this.#collect(),
       },
-      { timers: options.timers, paceMs: 0, ready: options.ready },
+      {
+        timers: options.timers,
+        pace: logPace,
+        sliced: false,
+        ready: options.ready,
+        mayGrow: options.mayGrow,
+      },
     );
     this.#collectLater();
   }

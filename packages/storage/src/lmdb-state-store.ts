@@ -1,21 +1,26 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '@flotilla/base';
-import type { Hasher, StateSnapshot, StateStore, Timers } from '@flotilla/ports';
+import type { CommitUrgency, Hasher, StateSnapshot, StateStore, Timers } from '@flotilla/ports';
 import { Arena } from './arena.ts';
 import { compareText, keyText } from './key-text.ts';
-import { keyBytesMax, stateCommitPaceMs, storageTuning } from './limits.ts';
+import { keyBytesMax, statePace, stateSliceMs, storageTuning } from './limits.ts';
 import type { LmdbEnvironment, LmdbTable } from './lmdb-environment.ts';
 import { mergeRange, readStored, storedRange, type Visit } from './lmdb-range.ts';
 import { LmdbStateSnapshot } from './lmdb-state-snapshot.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
+import { Slice } from './slice.ts';
 import { encodeState } from './state-format.ts';
 import { type PendingWrite, StateOverlay } from './state-overlay.ts';
+
+/** Puts that are brought into key order at a time: long enough for neighbours to meet, sorted in a moment. */
+const runPuts = 1024;
 
 interface StateWork {
   readonly transaction: number;
   readonly bytes: number;
   readonly puts: number;
+  readonly soon: boolean;
   readonly writes: readonly PendingWrite[];
   readonly done: (failure: Error | undefined) => void;
 }
@@ -32,13 +37,15 @@ export interface LmdbStateOptions {
   readonly hasher: Hasher;
   /** Commits are refused as a fault of the caller while this says false. */
   readonly ready?: () => boolean;
+  /** False while the disk has better use for its space than room ahead of the file. */
+  readonly mayGrow?: () => boolean;
   readonly paceMs?: number;
 }
 
 /**
  * State of all replicas in one LMDB environment, with writes that are not durable yet in an overlay in front.
  * Sealed transactions that pile up while one is written go into the next one together; of several writes of a
- * key only the last is put, and keys are put in order, which is much cheaper than as they came.
+ * key only the last is put, and runs of keys are put in order, which is cheaper than as they came.
  */
 export class LmdbStateStore implements StateStore {
   readonly #environment: LmdbEnvironment;
@@ -55,6 +62,9 @@ export class LmdbStateStore implements StateStore {
   #writes: PendingWrite[] = [];
   #bytes = 0;
   #pendingBytes = 0;
+  /** Durable works whose writes are still in the overlay, and how many of the first one's are out. */
+  readonly #tidying: StateWork[] = [];
+  #tidied = 0;
   #transaction = 1;
   #durableTransaction = 0;
   #visiting = false;
@@ -72,7 +82,13 @@ export class LmdbStateStore implements StateStore {
         durable: (works) => this.#durable(works),
         writeBackground: () => this.#releaseSlice(),
       },
-      { timers: options.timers, paceMs: options.paceMs ?? stateCommitPaceMs, ready: options.ready },
+      {
+        timers: options.timers,
+        pace: { ...statePace, paceMs: options.paceMs ?? statePace.paceMs },
+        sliced: true,
+        ready: options.ready,
+        mayGrow: options.mayGrow,
+      },
     );
   }
 
@@ -119,13 +135,14 @@ export class LmdbStateStore implements StateStore {
     for (const key of keys) this.#add(key, undefined);
   }
 
-  commit(done: (failure: Error | undefined) => void): void {
+  commit(done: (failure: Error | undefined) => void, urgency: CommitUrgency = 'relaxed'): void {
     const writes = this.#writes;
     this.#writer.submit({
       transaction: this.#transaction++,
       bytes: this.#bytes,
       puts: writes.length,
       writes,
+      soon: urgency === 'soon',
       done,
     });
     this.#writes = [];
@@ -183,27 +200,54 @@ export class LmdbStateStore implements StateStore {
     this.#pendingBytes += bytes;
   }
 
-  /** Inside a transaction. */
-  #write(works: readonly StateWork[]): void {
+  /** Inside a transaction that is held open over turns. The overlay stays in front of it until it is durable. */
+  *#write(works: readonly StateWork[]): Generator<void> {
+    const slice = new Slice(stateSliceMs);
+    const isOver = (): boolean => {
+      if (!slice.isOver()) return false;
+      slice.begin();
+      return true;
+    };
     const last = works.at(-1)?.transaction ?? 0;
     const writes: PendingWrite[] = [];
     for (const work of works) {
       for (const write of work.writes) {
         if (write.newer === undefined || write.newer.transaction > last) writes.push(write);
+        if (isOver()) yield;
       }
     }
-    writes.sort((left, right) => compareText(left.text, right.text));
     const take = (bytes: number): Uint8Array => this.#arena.take(bytes);
-    for (const { key, value } of writes) {
-      if (value === undefined) this.#table.remove(key);
-      else this.#table.put(key, encodeState(take, this.#hasher, key, value));
+    for (let begin = 0; begin < writes.length; begin += runPuts) {
+      const run = writes
+        .slice(begin, begin + runPuts)
+        .sort((left, right) => compareText(left.text, right.text));
+      for (const { key, value } of run) {
+        if (value === undefined) this.#table.remove(key);
+        else this.#table.put(key, encodeState(take, this.#hasher, key, value));
+        if (isOver()) yield;
+      }
     }
   }
 
   #durable(works: readonly StateWork[]): void {
-    for (const work of works) {
-      for (const write of work.writes) this.#overlay.remove(write);
-      this.#durableTransaction = work.transaction;
+    this.#durableTransaction = works.at(-1)?.transaction ?? this.#durableTransaction;
+    const isTidying = this.#tidying.length > 0;
+    this.#tidying.push(...works);
+    if (!isTidying) this.#tidy();
+  }
+
+  /** Takes out of the overlay what the disk has. Until then both say the same, so there is no hurry. */
+  #tidy(): void {
+    const slice = new Slice(stateSliceMs);
+    for (let work = this.#tidying[0]; work !== undefined; work = this.#tidying[0]) {
+      while (this.#tidied < work.writes.length) {
+        this.#overlay.remove(work.writes[this.#tidied++] as PendingWrite);
+        if (!slice.isOver()) continue;
+        setImmediate(() => this.#tidy());
+        return;
+      }
+      this.#tidied = 0;
+      this.#tidying.shift();
       this.#pendingBytes -= work.bytes;
     }
     this.#overlay.trim();

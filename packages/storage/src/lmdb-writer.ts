@@ -1,22 +1,35 @@
 import { assert } from '@flotilla/base';
 import type { TimerId, Timers } from '@flotilla/ports';
-import { storageTuning } from './limits.ts';
+import { FileRoom } from './file-room.ts';
 import type { LmdbEnvironment, LmdbTable } from './lmdb-environment.ts';
 
 /** One commit on its way to the disk. */
 export interface WriterWork {
   readonly bytes: number;
   readonly puts: number;
+  /** Does not wait for the pace. */
+  readonly soon?: boolean;
   readonly done: (failure: Error | undefined) => void;
 }
 
 export interface WriterClient<Work extends WriterWork> {
-  /** Puts the works, in order. Runs inside a transaction: it must not throw. */
-  write(works: readonly Work[]): void;
+  /**
+   * Puts the works, in order. Runs inside a transaction: it must not throw. A generator yields wherever the event
+   * loop may have its turn, with the transaction held open.
+   */
+  write(works: readonly Work[]): Generator<void> | undefined;
   /** All of them are durable. Runs before their callbacks. */
   durable(works: readonly Work[]): void;
   /** A transaction of its own that nobody waits for, asked for with `requestBackground`. */
   writeBackground(): void;
+}
+
+/** When a transaction begins, and how much it takes. */
+export interface WriterPace {
+  /** Least time between the beginnings of two transactions, unless there is much to write; 0 for none. */
+  readonly paceMs: number;
+  readonly bytesMax: number;
+  readonly putsMax: number;
 }
 
 const CAUSE_MS_MAX = 100;
@@ -37,37 +50,50 @@ export class LmdbWriter<Work extends WriterWork> {
   readonly #meta: LmdbTable;
   readonly #client: WriterClient<Work>;
   readonly #timers: Timers;
-  readonly #paceMs: number;
+  readonly #pace: WriterPace;
+  readonly #sliced: boolean;
   readonly #ready: (() => boolean) | undefined;
+  readonly #room: FileRoom;
   #queue: Work[] = [];
   #queuedBytes = 0;
   #queuedPuts = 0;
   #running = false;
   #failure: Error | undefined;
-  #pace: TimerId | undefined;
+  #paceTimer: TimerId | undefined;
   #background = false;
   #backgroundLast = false;
+  #grewLast = false;
   #closing: (() => void) | undefined;
   #closed = false;
   #counter = 0;
 
-  /** `paceMs` is the least time between the beginnings of two transactions, unless there is much to write. */
   constructor(
     environment: LmdbEnvironment,
     meta: LmdbTable,
     client: WriterClient<Work>,
     options: {
       readonly timers: Timers;
-      readonly paceMs: number;
+      readonly pace: WriterPace;
+      /** The client's `write` is a generator. */
+      readonly sliced: boolean;
       readonly ready: (() => boolean) | undefined;
+      /** False while the disk has better use for its space than room ahead. */
+      readonly mayGrow: (() => boolean) | undefined;
     },
   ) {
     this.#environment = environment;
     this.#meta = meta;
     this.#client = client;
     this.#timers = options.timers;
-    this.#paceMs = options.paceMs;
+    this.#pace = options.pace;
+    this.#sliced = options.sliced;
     this.#ready = options.ready;
+    const { ready, mayGrow } = options;
+    this.#room = new FileRoom(
+      environment.path,
+      () => environment.usedBytes(),
+      () => ready?.() !== false && mayGrow?.() !== false,
+    );
     const counter = meta.get(COUNTER_KEY);
     if (counter !== undefined) this.#counter = readCounter(counter);
   }
@@ -127,18 +153,36 @@ export class LmdbWriter<Work extends WriterWork> {
     if (this.#background && (this.#queue.length === 0 || !this.#backgroundLast)) {
       this.#background = false;
       this.#backgroundLast = true;
-      this.#run([], () => this.#client.writeBackground());
+      this.#run([], () => {
+        this.#client.writeBackground();
+        return undefined;
+      });
       return;
     }
+    if (this.#grow()) return;
     if (this.#queue.length === 0) return;
-    const much =
-      this.#queuedBytes >= storageTuning.transactionBytesMax / 4 ||
-      this.#queuedPuts >= storageTuning.transactionPutsMax / 2;
-    if (this.#pace !== undefined && !much && this.#closing === undefined) return;
+    const much = this.#queuedBytes >= this.#pace.bytesMax / 4 || this.#queuedPuts >= this.#pace.putsMax / 2;
+    const isFree = this.#paceTimer === undefined || much || this.#closing !== undefined;
+    if (!isFree && !this.#queue.some((work) => work.soon === true)) return;
     this.#backgroundLast = false;
     const works = this.#take();
     this.#keepPace();
     this.#run(works, () => this.#client.write(works));
+  }
+
+  /** Makes room in the file between two transactions; true if that is under way now. */
+  #grow(): boolean {
+    // One step between two transactions at most: commits are what somebody waits for.
+    const isDue = this.#queue.length === 0 || !this.#grewLast;
+    const need = isDue && this.#closing === undefined ? this.#room.need() : 'none';
+    this.#grewLast = need === 'now' || (need === 'soon' && this.#queue.length === 0);
+    if (!this.#grewLast) return false;
+    this.#running = true;
+    this.#room.grow(() => {
+      this.#running = false;
+      this.#pump();
+    });
+    return true;
   }
 
   /** As many whole commits as fit one transaction, at least one. */
@@ -147,8 +191,8 @@ export class LmdbWriter<Work extends WriterWork> {
     let bytes = 0;
     let puts = 0;
     for (const work of this.#queue) {
-      if (count > 0 && bytes + work.bytes > storageTuning.transactionBytesMax) break;
-      if (count > 0 && puts + work.puts > storageTuning.transactionPutsMax) break;
+      if (count > 0 && bytes + work.bytes > this.#pace.bytesMax) break;
+      if (count > 0 && puts + work.puts > this.#pace.putsMax) break;
       count++;
       bytes += work.bytes;
       puts += work.puts;
@@ -159,21 +203,30 @@ export class LmdbWriter<Work extends WriterWork> {
   }
 
   #keepPace(): void {
-    if (this.#paceMs === 0) return;
-    if (this.#pace !== undefined) this.#timers.clear(this.#pace);
-    this.#pace = this.#timers.set(this.#paceMs, () => {
-      this.#pace = undefined;
+    if (this.#pace.paceMs === 0) return;
+    if (this.#paceTimer !== undefined) this.#timers.clear(this.#paceTimer);
+    this.#paceTimer = this.#timers.set(this.#pace.paceMs, () => {
+      this.#paceTimer = undefined;
       this.#pump();
     });
   }
 
-  #run(works: readonly Work[], write: () => void): void {
+  #run(works: readonly Work[], write: () => Generator<void> | undefined): void {
     this.#running = true;
     const counter = this.#counter + 1;
-    const promise = this.#environment.batch(() => {
-      write();
+    const count = (): void => {
       this.#meta.put(COUNTER_KEY, writeCounter(counter));
-    });
+    };
+    const promise = this.#sliced
+      ? this.#environment.transaction(function* () {
+          const steps = write();
+          if (steps !== undefined) yield* steps;
+          count();
+        })
+      : this.#environment.batch(() => {
+          write();
+          count();
+        });
     promise.then(
       (durable) =>
         this.#settled(works, counter, durable ? undefined : new Error('LMDB refused the transaction')),
@@ -229,7 +282,7 @@ export class LmdbWriter<Work extends WriterWork> {
     this.#failure = failure;
     const lost = [...works, ...this.#queue];
     this.#queue = [];
-    if (this.#pace !== undefined) this.#timers.clear(this.#pace);
+    if (this.#paceTimer !== undefined) this.#timers.clear(this.#paceTimer);
     for (const work of lost) work.done(failure);
     this.#end();
   }
@@ -237,7 +290,8 @@ export class LmdbWriter<Work extends WriterWork> {
   #end(): void {
     if (this.#closing === undefined || this.#closed) return;
     this.#closed = true;
-    if (this.#pace !== undefined) this.#timers.clear(this.#pace);
+    this.#room.close();
+    if (this.#paceTimer !== undefined) this.#timers.clear(this.#paceTimer);
     this.#closing();
   }
 }

@@ -1,4 +1,4 @@
-import type { StateSnapshot, StateStore } from '@flotilla/ports';
+import type { CommitUrgency, StateSnapshot, StateStore } from '@flotilla/ports';
 import type { ProcessGate } from './process-gate.ts';
 import { StateDigests } from './state-digests.ts';
 import type { StoreWatch } from './store-watch.ts';
@@ -44,12 +44,12 @@ export class ObservedStateStore implements StateStore {
     this.#inner.deleteRange(from, to);
   }
 
-  commit(done: (failure: Error | undefined) => void): void {
+  commit(done: (failure: Error | undefined) => void, urgency?: CommitUrgency): void {
     const synced = this.#watch.stateCommits(this.#digests);
     this.#inner.commit((failure) => {
       if (failure === undefined) synced();
       this.#gate.enter(() => done(failure));
-    });
+    }, urgency);
   }
 
   release(from: Uint8Array, to: Uint8Array): void {
