@@ -245,6 +245,18 @@ describe('a log that fails', () => {
     expect(after).toBe(0);
   });
 
+  test('of the state that never ends costs the process after 20 s, although nobody waits for it', () => {
+    const bench = new Bench().withLeader();
+    const sick = bench.leader();
+    sick.state.stall();
+    sick.propose('a');
+    bench.run(19_000);
+    expect(sick.fatal).toEqual([]);
+    bench.run(2_000);
+    expect(sick.fatal).toHaveLength(1);
+    expect(sick.fatal[0]).toMatch(/^70 a commit of the state has been pending for \d+ ms$/);
+  });
+
   test('that hangs for 3 s costs the leadership, and 20 s the process (S13)', () => {
     const bench = new Bench().withLeader();
     const sick = bench.leader();

@@ -18,8 +18,11 @@ export class Applier {
   readonly #onApplied: ((replica: Replica, entry: Entry) => void) | undefined;
   readonly #resume: () => void;
   readonly #failed: (cause: Error) => void;
+  readonly #now: () => number;
   readonly #queue = new Set<Replica>();
   #bytesPending = 0;
+  /** When each state commit that is not answered yet began; they are answered in order. */
+  readonly #pendingSince: number[] = [];
   #stopped = false;
 
   constructor(options: {
@@ -35,6 +38,7 @@ export class Applier {
     /** There is room again, or work left: a turn is due. */
     readonly resume: () => void;
     readonly failed: (cause: Error) => void;
+    readonly now: () => number;
   }) {
     this.#logStore = options.logStore;
     this.#stateStore = options.stateStore;
@@ -45,6 +49,7 @@ export class Applier {
     this.#onApplied = options.onApplied;
     this.#resume = options.resume;
     this.#failed = options.failed;
+    this.#now = options.now;
   }
 
   add(replica: Replica): void {
@@ -57,6 +62,12 @@ export class Applier {
 
   stop(): void {
     this.#stopped = true;
+  }
+
+  /** How long the oldest state commit has been waiting for its answer, ms; 0 if none is. */
+  pendingMs(now: number): number {
+    const since = this.#pendingSince[0];
+    return since === undefined ? 0 : now - since;
   }
 
   /** True if a slice could be applied now. */
@@ -116,6 +127,7 @@ export class Applier {
       index: replica.applied.index,
     }));
     this.#bytesPending += bytes;
+    this.#pendingSince.push(this.#now());
     this.#stateStore.commit((failure) => {
       if (this.#stopped) return;
       if (failure !== undefined) {
@@ -123,6 +135,7 @@ export class Applier {
         return;
       }
       this.#bytesPending -= bytes;
+      this.#pendingSince.shift();
       for (const { replica, generation, index } of stands) {
         if (replica.generation !== generation || replica.broken !== undefined) continue;
         replica.durableIndex = Math.max(replica.durableIndex, index);

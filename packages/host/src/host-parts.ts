@@ -103,6 +103,7 @@ export class HostParts {
       onApplied: options.onApplied,
       resume: hooks.wake,
       failed: (cause) => hooks.fatal('a commit of the state failed', cause),
+      now,
     });
     const snapshots = {
       links: ports.links,

@@ -137,7 +137,10 @@ export class Host {
     this.#parts.shelf.create(group, raftId, members, (replica, refused) => {
       if (this.#stopped) return;
       if (replica !== undefined) {
-        this.#parts.failover.started(replica, this.#ports.clock.monoMs());
+        // The others create theirs at about the same time: who asks before that asks in vain, and a store that heard
+        // of the group a little earlier should not lead it for that.
+        const grace = replica.isAlone ? 0 : this.#tuning.heartbeatMs * (1 + 2 * replica.failoverRank(0));
+        this.#parts.failover.started(replica, this.#ports.clock.monoMs() + grace);
         this.#touch(replica);
       }
       done(refused);
@@ -427,8 +430,12 @@ export class Host {
 
   #watchCommit(now: number): void {
     const pending = this.#parts.committer.pendingMs(now);
+    // State commits gather on purpose and hold nobody up, but one that never ends would: apply stops behind it.
+    const statePending = this.#parts.applier.pendingMs(now);
     if (pending > this.#tuning.commitStuckMs) {
       this.#fatal(`a log commit has been pending for ${Math.round(pending)} ms`, undefined);
+    } else if (statePending > this.#tuning.commitStuckMs) {
+      this.#fatal(`a commit of the state has been pending for ${Math.round(statePending)} ms`, undefined);
     } else {
       this.#parts.handAway.watch(pending, this.#parts.shelf.all());
     }

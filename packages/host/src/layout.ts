@@ -14,6 +14,8 @@ import {
  */
 
 export const PREFIX_BYTES = 16;
+/** Keys of a replica behind the prefix: what any state store takes, and more than any state machine needs. */
+export const SUFFIX_BYTES_MAX = 1_536;
 const AREA_META = 0;
 const AREA_MACHINE = 1;
 

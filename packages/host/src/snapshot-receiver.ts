@@ -20,7 +20,7 @@ import {
   writeSnapshotAck,
 } from '@flotilla/wire';
 import { plainMessage } from './beats.ts';
-import { generationPrefix, PREFIX_BYTES } from './layout.ts';
+import { decodeMeta, generationPrefix, metaKey, PREFIX_BYTES, SUFFIX_BYTES_MAX } from './layout.ts';
 import type { Replica } from './replica.ts';
 import { itemDigest, readItems } from './snapshot-sender.ts';
 import type { HostTuning } from './tuning.ts';
@@ -178,6 +178,9 @@ export class SnapshotReceiver {
     let { digest } = stream;
     try {
       readItems(chunk.items, (suffix, value) => {
+        if (suffix.length === 0 || suffix.length > SUFFIX_BYTES_MAX) {
+          throw new DecodeError(`a key of ${suffix.length} bytes (limit ${SUFFIX_BYTES_MAX})`);
+        }
         digest = (digest + itemDigest(this.#hasher, suffix, value)) >>> 0;
       });
     } catch (cause) {
@@ -196,8 +199,20 @@ export class SnapshotReceiver {
   }
 
   #finish(key: string, stream: Stream, number: number): void {
-    this.#streams.delete(key);
     const { replica, meta, offer } = stream;
+    // The log would begin where the offer says: the state must stand at exactly that entry.
+    const stored = this.#stateStore.get(metaKey(replica.group, stream.generation));
+    const stands = stored === undefined ? undefined : decodeMeta(stored);
+    if (stands?.appliedIndex !== meta.index || stands.appliedTerm !== meta.term) {
+      this.#refuse(
+        key,
+        stream,
+        number,
+        `the state stands at ${stands?.appliedIndex}, the offer at ${meta.index}`,
+      );
+      return;
+    }
+    this.#streams.delete(key);
     replica.staged = { meta, generation: stream.generation };
     this.#complete(replica, {
       ...plainMessage(MessageKind.snap, offer.from, offer.to, offer.term),

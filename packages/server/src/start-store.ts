@@ -140,7 +140,11 @@ async function compose(
           (error: unknown) => onFatal(`the identity could not be stored: ${String(error)}`, 70),
         );
       },
-      onFatal,
+      onFatal: (reason, exitCode) => {
+        // An exit waits for threads that may hang on the disk. Whoever is connected should not wait with it.
+        fabric.stop('at-once');
+        onFatal(reason, exitCode);
+      },
     },
   );
   doors.accept = (socket, path) => (path === '/peer' ? fabric.acceptPeer(socket) : node.acceptClient(socket));

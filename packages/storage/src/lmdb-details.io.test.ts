@@ -125,6 +125,35 @@ test('a snapshot ends by itself when its time is over', async () => {
   await store.close();
 });
 
+test('a snapshot shows nothing of a transaction that is open over turns', async () => {
+  const timers = new VirtualTime();
+  const store = openVirtual(timers);
+  const key = (at: number): Uint8Array => new Uint8Array([at >> 16, (at >> 8) & 255, at & 255, 1]);
+  const commit = (value: number): Promise<unknown> => {
+    for (let at = 0; at < statePace.putsMax; at++) store.put(key(at), new Uint8Array([value]));
+    return new Promise((resolve) => store.commit(resolve));
+  };
+  expect(await commit(1)).toBeUndefined();
+  let isDone = false;
+  const second = commit(2).then(() => {
+    isDone = true;
+  });
+  const seen = new Set<string>();
+  while (!isDone) {
+    const snapshot = store.snapshot();
+    const scanned: number[] = [];
+    snapshot?.scan(key(0), key(1), (_, value) => scanned.push(value[0] as number) < 0);
+    // Durable may come between the commit and its callback: both ways of reading must say the same.
+    seen.add(`${snapshot?.get(key(0))?.[0]} ${scanned[0]}`);
+    snapshot?.close();
+    await new Promise(setImmediate);
+  }
+  await second;
+  seen.delete('2 2');
+  expect([...seen]).toEqual(['1 1']);
+  await store.close();
+}, 60_000);
+
 test('state transactions keep their pace, unless there is much to write', async () => {
   const timers = new VirtualTime();
   const store = openVirtual(timers);
@@ -198,4 +227,18 @@ test('the visitor of a scan must not write', async () => {
     }),
   ).toThrow(/must not write/);
   await store.close();
+});
+
+test('a transaction over turns that throws leaves nothing', async () => {
+  const environment = new LmdbEnvironment(join(directory.path, 'state'));
+  const table = environment.table('records');
+  const broken = environment.transaction(function* () {
+    table.put(new Uint8Array([1]), new Uint8Array([1]));
+    yield;
+    throw new Error('a defect');
+  });
+  await expect(broken).rejects.toThrow('a defect');
+  environment.refresh();
+  expect(table.get(new Uint8Array([1]))).toBeUndefined();
+  await environment.close();
 });

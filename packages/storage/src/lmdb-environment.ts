@@ -54,9 +54,22 @@ export class LmdbEnvironment {
    * the generator yields lets the loop go on. Reads meanwhile see what was put so far. Nobody else may write.
    */
   async transaction(write: () => Generator<void>): Promise<boolean> {
-    await this.#root.transaction(async () => {
-      const steps = write();
-      while (steps.next().done !== true) await new Promise(setImmediate);
+    const { env } = this.#root as unknown as { readonly env: { abortTxn(): void; resumeWriting(): void } };
+    // At its exit a process waits for the thread of LMDB, and that one for the end of this transaction: without
+    // this a process with a fatal fault would stay for ever, silent, with its lock and its connections.
+    const giveUp = (): void => {
+      env.abortTxn();
+      env.resumeWriting();
+    };
+    // A child, because only a child can be given up: LMDB commits the rest of any other one that throws.
+    await this.#root.childTransaction(async () => {
+      process.once('exit', giveUp);
+      try {
+        const steps = write();
+        while (steps.next().done !== true) await new Promise(setImmediate);
+      } finally {
+        process.off('exit', giveUp);
+      }
     });
     return true;
   }

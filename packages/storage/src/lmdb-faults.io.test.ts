@@ -192,3 +192,25 @@ test('a commit is not visible in the file before it is durable', async () => {
   expect(order).toEqual(['invisible', 'durable']);
   await store.close();
 });
+
+test('a process that must end does so in the middle of a state transaction, of which nothing is left', async () => {
+  const script = `
+    ${stateWriter}
+    for (let at = 0; at < 60_000; at++)
+      store.put(new Uint8Array([9, at >> 16, (at >> 8) & 255, at & 255]), new Uint8Array(8));
+    store.commit(() => process.exit(1));
+    let turns = 0;
+    // Each state slice takes a turn: after some of them the transaction is open.
+    const look = () => (process.listenerCount('exit') > 0 && ++turns > 3 ? process.exit(70) : setImmediate(look));
+    look();
+  `;
+  const { status, stderr } = spawnSync(process.execPath, [...nodeArguments, '-e', script, directory.path], {
+    encoding: 'utf8',
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+  });
+  expect(status, stderr).toBe(70);
+  const store = openState(directory.path);
+  expect(store.get(new Uint8Array([9, 0, 0, 0]))).toBeUndefined();
+  await store.close();
+});

@@ -42,9 +42,14 @@ export class LmdbStateSnapshot implements StateSnapshot {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const transaction = this.#live();
-    const bytes = this.#table.get(key, { transaction });
-    return bytes === undefined ? undefined : decodeState(this.#hasher, key, plain(bytes));
+    // Not by `get` of the table: while a write transaction is open LMDB answers that one from the write
+    // transaction, whatever it is given. Only ranges keep to the transaction that they are told.
+    const after = new Uint8Array(key.length + 1);
+    after.set(key);
+    for (const { value } of storedRange(this.#table, key, after, false, this.#live())) {
+      return decodeState(this.#hasher, key, plain(value)).slice();
+    }
+    return undefined;
   }
 
   scan(

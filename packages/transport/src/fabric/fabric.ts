@@ -128,12 +128,16 @@ export class Fabric implements PeerLinks {
   }
 
   /** Closes every link; the handler hears nothing any more. */
-  stop(): void {
+  /** `at-once` drops what was not sent: for a process that must end and may not get another turn of its loop. */
+  stop(how: 'in-order' | 'at-once' = 'in-order'): void {
     this.#state = 'stopped';
     this.#pulse.stop();
     this.#notice.stop();
     this.#discovery.stop();
-    for (const link of [...this.#strangers, ...this.#slotOf.keys()]) link.close('the store is stopping');
+    for (const link of [...this.#strangers, ...this.#slotOf.keys()]) {
+      if (how === 'at-once') link.abort('the store must stop');
+      else link.close('the store is stopping');
+    }
     for (const slot of this.#peers.slots()) this.#clearTimer(slot);
   }
 
