@@ -20,7 +20,7 @@ export function nodeInvocation(script: string, args: readonly string[]): Invocat
 }
 
 /** A store lives on short-lived buffers: with more room for the young, the collector hardly has to run. */
-const storeFlags = ['--max-semi-space-size=32'];
+const storeFlags = ['--max-semi-space-size=64'];
 
 export function ownInvocation(args: readonly string[]): Invocation {
   const invocation = nodeInvocation(join(here, '..', fromSources ? 'main.ts' : 'main.js'), args);

@@ -251,3 +251,28 @@ test('a replica that starts asks as its hold-back ends, in the order of its grou
   time.advance(1_000);
   expect(actor.did).toEqual(['campaign 170']);
 });
+
+test('a replica of a group that is being founded asks three times, the first of the group long before the others', () => {
+  for (const [rank, first] of [
+    [0, 50],
+    [1, 340],
+  ] as const) {
+    const { time, actor, replica, failover } = bench(rank);
+    failover.founded(replica);
+    time.advance(first - 1 + 10 * rank);
+    expect(actor.did).toEqual([]);
+    time.advance(1);
+    expect(actor.did.length).toBe(1);
+    time.advance(1_000);
+    expect(actor.did.length).toBe(3);
+  }
+});
+
+test('a replica of a group that is being founded stops asking as it hears a leader', () => {
+  const { time, actor, replica, failover } = bench(0);
+  failover.founded(replica);
+  time.advance(60);
+  failover.heard(replica);
+  time.advance(1_000);
+  expect(actor.did.length).toBe(1);
+});

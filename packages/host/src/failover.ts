@@ -6,6 +6,10 @@ import type { HostTuning } from './tuning.ts';
 /** How often a candidate asks again as soon as a refusal runs out, before it waits for its election timeout. */
 const REFUSALS_MAX = 2;
 
+/** How often a replica of a group that is being founded asks for votes, and how far apart, ms. */
+const FOUNDING_TRIES = 3;
+const FOUNDING_RETRY_MS = 80;
+
 /**
  * Elections without waiting for silence. When the connection to a leader's store drops, its followers forget
  * it as their promise ends and ask for votes one after the other, the lowest raft id first. One timer serves
@@ -18,6 +22,8 @@ export class Failover {
   readonly #now: () => number;
   readonly #act: (replica: Replica, work: () => void) => void;
   readonly #due = new Set<Replica>();
+  /** Of groups that are being founded: how often each replica still asks. */
+  readonly #tries = new WeakMap<Replica, number>();
   #stopped = false;
   #timer: TimerId | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -52,6 +58,18 @@ export class Failover {
     this.#plan(replica, mayAskAt, 0);
   }
 
+  /**
+   * A replica of a group that is being founded. The others create theirs at about the same time, and who has none
+   * yet does not answer; so it asks a few times. The first of the group gets so much time ahead that a store which
+   * only heard of the group earlier does not lead it for that.
+   */
+  founded(replica: Replica): void {
+    const grace = this.#tuning.heartbeatMs;
+    const turn = FOUNDING_TRIES * FOUNDING_RETRY_MS + grace;
+    this.#tries.set(replica, FOUNDING_TRIES);
+    this.#plan(replica, this.#now() + (replica.isAlone ? 0 : grace + turn * replica.failoverRank(0)), 0);
+  }
+
   /** A voter refused because of a promise that lasts so much longer. */
   refused(replica: Replica, remainingMs: number): void {
     if (replica.broken !== undefined || replica.isLeader || replica.raft.leaderId !== 0) return;
@@ -70,6 +88,7 @@ export class Failover {
 
   /** A leader was heard: nothing to do any more. */
   heard(replica: Replica): void {
+    this.#tries.delete(replica);
     replica.refusalsLeft = REFUSALS_MAX;
     if (replica.campaignAt === undefined && replica.forgetAt === undefined) return;
     replica.campaignAt = undefined;
@@ -144,6 +163,16 @@ export class Failover {
     });
   }
 
+  #askAgain(replica: Replica, now: number): void {
+    const left = (this.#tries.get(replica) ?? 0) - 1;
+    if (left <= 0 || replica.isLeader) {
+      this.#tries.delete(replica);
+      return;
+    }
+    this.#tries.set(replica, left);
+    replica.campaignAt = now + FOUNDING_RETRY_MS;
+  }
+
   #run(): void {
     const now = this.#now();
     for (const replica of [...this.#due]) {
@@ -156,6 +185,7 @@ export class Failover {
         replica.campaignAt = undefined;
         replica.yieldsUntil = 0;
         if (!replica.isLeader) this.#act(replica, () => replica.raft.campaign());
+        this.#askAgain(replica, now);
       }
       if (replica.forgetAt === undefined && replica.campaignAt === undefined) this.#due.delete(replica);
     }

@@ -137,10 +137,7 @@ export class Host {
     this.#parts.shelf.create(group, raftId, members, (replica, refused) => {
       if (this.#stopped) return;
       if (replica !== undefined) {
-        // The others create theirs at about the same time: who asks before that asks in vain, and a store that heard
-        // of the group a little earlier should not lead it for that.
-        const grace = replica.isAlone ? 0 : this.#tuning.heartbeatMs * (1 + 2 * replica.failoverRank(0));
-        this.#parts.failover.started(replica, this.#ports.clock.monoMs() + grace);
+        this.#parts.failover.founded(replica);
         this.#touch(replica);
       }
       done(refused);

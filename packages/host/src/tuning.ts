@@ -61,7 +61,7 @@ export interface HostTuning {
 export const hostTuning: HostTuning = {
   heartbeatMs: 50,
   electionMs: 1_000,
-  noticeMs: 10,
+  noticeMs: 25,
   promiseMs: 150,
   leaseMs: 135,
   leaseEnabled: true,
