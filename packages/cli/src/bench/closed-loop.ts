@@ -16,6 +16,8 @@ export interface BenchPlan {
   readonly workload: Workload;
   readonly callers: number;
   readonly seconds: number;
+  /** Before the time that counts: code is compiled, connections and files grow to their size. */
+  readonly warmupSeconds: number;
   readonly keys: number;
   readonly valueBytes: number;
 }
@@ -72,6 +74,8 @@ class Bench {
   operations = 0;
   errors = 0;
   #ended = false;
+  #counting = false;
+  #begin = performance.now();
 
   constructor(plan: BenchPlan, target: BenchTarget, hooks: BenchHooks) {
     this.#plan = plan;
@@ -81,21 +85,33 @@ class Bench {
   }
 
   async run(): Promise<BenchResult> {
-    const { callers, seconds } = this.#plan;
-    const begin = performance.now();
-    const timer = setTimeout(() => {
-      this.#ended = true;
-    }, seconds * 1000);
+    const { callers, seconds, warmupSeconds } = this.#plan;
+    const timer = setTimeout(
+      () => {
+        this.#ended = true;
+      },
+      (warmupSeconds + seconds) * 1000,
+    );
+    const warm = setTimeout(() => this.#count(), warmupSeconds * 1000);
     let second = 0;
     const ticker = setInterval(() => {
-      second += 1;
-      this.#hooks.onSecond?.(second, this.operations);
+      if (this.#counting) this.#hooks.onSecond?.(++second, this.operations);
       if (this.#hooks.stopped?.() === true) this.#ended = true;
     }, 1000);
+    if (warmupSeconds === 0) this.#count();
     await Promise.all(Array.from({ length: callers }, (_, caller) => this.#call(caller)));
-    clearTimeout(timer);
+    for (const each of [timer, warm]) clearTimeout(each);
     clearInterval(ticker);
-    return this.#result((performance.now() - begin) / 1000);
+    return this.#result((performance.now() - this.#begin) / 1000);
+  }
+
+  /** What happened so far was the warm-up. Errors count from the first operation on. */
+  #count(): void {
+    if (this.#counting) return;
+    this.#counting = true;
+    this.#begin = performance.now();
+    this.operations = 0;
+    this.#microseconds.reset();
   }
 
   async #call(caller: number): Promise<void> {

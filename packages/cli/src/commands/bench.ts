@@ -26,6 +26,7 @@ function planOf(options: Options): BenchPlan {
     workload,
     callers: whole(options, 'callers', 1, 65_536),
     seconds,
+    warmupSeconds: parseDuration(String(options.warmup)) / 1000,
     keys: whole(options, 'keys', 1, 10_000_000),
     valueBytes: whole(options, 'valueSize', 0, 1_048_576),
   };
@@ -39,6 +40,7 @@ export const benchCommand: CommandSpec = {
     command
       .option('--callers <n>', 'callers at the same time', '128')
       .option('--duration <time>', 'how long', '10s')
+      .option('--warmup <time>', 'how long before that, not counted', '2s')
       .option('--workload <name>', 'put, get, or mix (half and half)', 'put')
       .option('--keys <n>', 'different keys, of 16 bytes each', '100000')
       .option('--value-size <bytes>', 'bytes of each value', '128');
@@ -55,6 +57,7 @@ export const benchCommand: CommandSpec = {
       output.note(`writing ${countText(plan.keys)} keys that reads can find`);
       await preload(plan, target);
     }
+    if (plan.warmupSeconds > 0) output.note(`warming up for ${plan.warmupSeconds} s`);
     let before = 0;
     let told = false;
     const result = await runClosedLoop(plan, target, {
