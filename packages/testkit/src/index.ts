@@ -14,6 +14,7 @@ export { type ClusterOptions, SimCluster } from './sim-cluster.ts';
 export { type SimulationOptions, type SimulationResult, simulate } from './simulation.ts';
 export { EventLog } from './world/event-log.ts';
 export { actionWords, type FaultAction, type FaultKind, faultKinds, makeSchedule } from './world/faults.ts';
+export { type MemoryLine, MemoryLogSink, MemoryMeter } from './world/memory-observers.ts';
 export { SimClient } from './world/sim-client.ts';
 export { type DiskQuality, SimStore, type SimStoreOptions } from './world/sim-store.ts';
 export { SimWorld } from './world/sim-world.ts';

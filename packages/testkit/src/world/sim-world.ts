@@ -1,9 +1,10 @@
 import { Prng, VirtualTime, Xxh64 } from '@flotilla/base';
-import type { Counter, Gauge, Histogram, LogFields, LogLevel, LogSink, Meter } from '@flotilla/ports';
+import type { LogFields, LogLevel, LogSink, Meter } from '@flotilla/ports';
 import { MemoryNetworkHub } from '@flotilla/transport';
 import { ConsensusChecker } from '../checkers/consensus.ts';
 import { CheckFailure } from '../checkers/failure.ts';
 import { EventKind, EventLog } from './event-log.ts';
+import { MemoryMeter } from './memory-observers.ts';
 import type { FrameFaults } from './observed-links.ts';
 import { type LinkQuality, quietLinks, SimLinks } from './sim-links.ts';
 
@@ -20,7 +21,7 @@ export class SimWorld {
   readonly frames: FrameFaults = { loss: 0, doubles: 0, late: 0 };
   /** What links are like in this world when no fault is active. */
   readonly quality: LinkQuality;
-  readonly meter: Meter = silentMeter;
+  readonly meter: Meter = new MemoryMeter();
   /** How often each event was logged, by any node. */
   readonly logged: Map<string, number> = new Map();
 
@@ -68,8 +69,3 @@ function fieldWords(fields: LogFields): string {
     .map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
     .join(' ');
 }
-
-const counter: Counter = { add: () => {} };
-const gauge: Gauge = { set: () => {} };
-const histogram: Histogram = { observe: () => {} };
-const silentMeter: Meter = { counter: () => counter, gauge: () => gauge, histogram: () => histogram };
