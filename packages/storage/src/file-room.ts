@@ -3,12 +3,12 @@ import { join } from 'node:path';
 
 const mebibyte = 1024 * 1024;
 /** Once less than this lies ready behind the last used page, room is made … */
-const LOW_BYTES = 16 * mebibyte;
+const LOW_BYTES = 8 * mebibyte;
 /** … until there is so much of it, seldom and in one go: making room is what waits for the journal. */
-const HIGH_BYTES = 64 * mebibyte;
+const HIGH_BYTES = 32 * mebibyte;
 /** With less than this, commits have to wait for it. */
 const URGENT_BYTES = 4 * mebibyte;
-const STEP_BYTES = 2 * mebibyte;
+const STEP_BYTES = mebibyte;
 /** Looking costs two calls into the system; no file uses up its room in this time. */
 const LOOK_MS = 50;
 

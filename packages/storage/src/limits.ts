@@ -43,7 +43,7 @@ export const logPace: WriterPace = { paceMs: 0, bytesMax: 4 * mebibyte, putsMax:
  * State transactions are rare and large: nobody waits for them, and a page that is written once for many records
  * costs less. What they hold is bounded, because a crash replays it and until then it lies in memory.
  */
-export const statePace: WriterPace = { paceMs: 2_000, bytesMax: 64 * mebibyte, putsMax: 262_144 };
+export const statePace: WriterPace = { paceMs: 4_000, bytesMax: 64 * mebibyte, putsMax: 262_144 };
 
 /** With less free space than this, files get no written room ahead: the space is worth more than the speed. */
 export const roomFreeBytesMin: number = 1024 * mebibyte;
