@@ -50,18 +50,18 @@ export class Admin {
       if (stores.length === 0) return refused(`group ${gid} needs at least one store`);
     }
     if (list.length === 0) return refused('join needs at least one group');
-    return this.#call('join', { requestId: this.#core.requestId(), groups: list }, options);
+    return this.#call('join', { requestId: this.#core.requestId(), plan: false, groups: list }, options);
   }
 
   /** Takes groups out; their shards move to the others. */
   leave(gids: number | readonly number[], options: CallOptions = {}): Promise<ChangeResult> {
     const list = typeof gids === 'number' ? [gids] : [...gids];
-    return this.#call('leave', { requestId: this.#core.requestId(), gids: list }, options);
+    return this.#call('leave', { requestId: this.#core.requestId(), plan: false, gids: list }, options);
   }
 
   /** Moves one shard to a group. */
   move(shard: number, gid: number, options: CallOptions = {}): Promise<ChangeResult> {
-    return this.#call('move', { requestId: this.#core.requestId(), shard, gid }, options);
+    return this.#call('move', { requestId: this.#core.requestId(), plan: false, shard, gid }, options);
   }
 
   /** Asks the leader of a group to hand over to the replica on that store; tells who leads afterwards. */

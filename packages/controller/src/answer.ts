@@ -22,7 +22,7 @@ export type RefusalCode =
   | 'limit-reached'
   | 'not-available-yet';
 
-export type ControllerAnswer = ({ readonly ok: true } & ChangeResult) | ControllerRefusal;
+export type ControllerAnswer = ({ readonly ok: true } & Omit<ChangeResult, 'plan'>) | ControllerRefusal;
 
 export interface ControllerRefusal extends AdminFailure {
   readonly code: RefusalCode;

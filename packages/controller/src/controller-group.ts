@@ -1,6 +1,6 @@
 import { assert, DecodeError, InvariantError, must, Reader, utf8Encode, Writer, Xxh64 } from '@flotilla/base';
 import type { ColdCodec, StateStore } from '@flotilla/ports';
-import type { ClusterConfig, StoreRecord } from '@flotilla/wire';
+import { type ClusterConfig, defaultPolicy, type StoreRecord } from '@flotilla/wire';
 import { type ControllerAnswer, clip, encodeControllerAnswer, refusal, success } from './answer.ts';
 import { AnswerTable } from './answer-table.ts';
 import { type ControllerRequest, decodeControllerRequest } from './command.ts';
@@ -33,6 +33,7 @@ export const EMPTY_CONFIG: ClusterConfig = {
   groups: [],
   controller: controllerGroup([]),
   stores: [],
+  policy: defaultPolicy,
 };
 
 const META_FORMAT = 1;
@@ -190,7 +191,7 @@ export class ControllerGroup {
   }
 
   #change(change: Changed, author: string): void {
-    const { shards, groups, controller, stores } = this.#config;
+    const { shards, groups, controller, stores, policy } = this.#config;
     this.#config = {
       number: this.#config.number + 1,
       cause: clip(change.cause, CAUSE_LENGTH_MAX),
@@ -200,6 +201,7 @@ export class ControllerGroup {
       groups: change.groups ?? groups,
       controller: change.controller ?? controller,
       stores: change.stores ?? stores,
+      policy: change.policy ?? policy,
     };
     this.#history.put(this.#config);
     if (change.clusterId !== undefined) this.#clusterId = change.clusterId;

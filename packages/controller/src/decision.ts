@@ -1,5 +1,5 @@
 import type { Retry } from '@flotilla/base';
-import type { ClusterConfig, GroupRecord, ShardRecord, StoreRecord } from '@flotilla/wire';
+import type { ClusterConfig, ClusterPolicy, GroupRecord, ShardRecord, StoreRecord } from '@flotilla/wire';
 import type { RefusalCode } from './answer.ts';
 
 /**
@@ -38,6 +38,7 @@ export interface Changed {
   readonly groups?: readonly GroupRecord[];
   readonly controller?: GroupRecord;
   readonly stores?: readonly StoreRecord[];
+  readonly policy?: ClusterPolicy;
   /** Set by the founding. */
   readonly clusterId?: string;
   /** A store as it was known under an incarnation that is replaced now. */

@@ -21,7 +21,12 @@ export function done(config: ClusterConfig, moves: readonly DoneMove[]): Decisio
   for (const { shard, moveId } of moves) {
     const record = must(shards[shard], 'the shard was found above');
     if (record.intent?.moveId !== moveId) continue;
-    shards[shard] = { owner: record.intent.target, epoch: record.epoch + 1, intent: undefined };
+    shards[shard] = {
+      owner: record.intent.target,
+      epoch: record.epoch + 1,
+      intent: undefined,
+      pinned: record.pinned,
+    };
     const list = byMove.get(moveId) ?? [];
     list.push(shard);
     byMove.set(moveId, list);

@@ -20,7 +20,7 @@ export function found(view: ControllerView, command: FoundCommand): Decision {
   const bad = misfit(command);
   if (bad !== undefined) return refused('bad-replicas', bad);
   const stores = [...command.stores].sort((left, right) => (left.storeId < right.storeId ? -1 : 1));
-  const blank: ShardRecord = { owner: 0, epoch: 0, intent: undefined };
+  const blank: ShardRecord = { owner: 0, epoch: 0, intent: undefined, pinned: false };
   return {
     kind: 'changed',
     cause: `found cluster ${command.clusterId}`,

@@ -143,7 +143,7 @@ function assign(config: ClusterConfig, number: number): Assigned {
   for (const move of planHomeless(planInput(config))) {
     const shard = must(shards[move.shard], 'a planned shard exists');
     if (shard.owner !== 0 || shard.intent !== undefined) continue;
-    const intent = { moveId: number, target: move.to, phase: MovePhase.moving, paused: false };
+    const intent = { moveId: number, target: move.to, phase: MovePhase.moving, paused: false, next: 0 };
     shards[move.shard] = { ...shard, intent };
     count.set(move.to, (count.get(move.to) ?? 0) + 1);
   }

@@ -9,6 +9,7 @@ import {
   limits,
   MoveAnswer,
   type MoveEntry,
+  MoveStep,
   type Read,
   readEntryHead,
   readMoveEntry,
@@ -239,7 +240,8 @@ export class DataGroup {
       return;
     }
     this.#advance(head);
-    const answer = this.#activateEmpty(index, step);
+    const answer =
+      step.step === MoveStep.activateEmpty ? this.#activateEmpty(index, step) : MoveAnswer.refused;
     out?.u8(answer);
   }
 

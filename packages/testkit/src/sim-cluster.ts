@@ -75,7 +75,7 @@ export class SimCluster {
     }));
     let isJoined = false;
     const join = (): void => {
-      const params = { requestId: admin.core.requestId(), groups };
+      const params = { requestId: admin.core.requestId(), plan: false, groups };
       admin.core.admin('join', params, admin.core.deadlineMs(10_000), (call) => {
         if (call.failure === undefined) isJoined = true;
         else if (call.failure.code === 'refused') admin.timers.set(200, join);

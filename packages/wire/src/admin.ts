@@ -1,5 +1,6 @@
 import { DecodeError, GID_MAX, isCount, Reader, type Retry, type StoreId, type Writer } from '@flotilla/base';
 import type { ColdValue } from '@flotilla/ports';
+import type { ClusterPolicy } from './config.ts';
 import { limits } from './limits.ts';
 
 /**
@@ -19,6 +20,17 @@ type Change = {
   readonly requestId: string;
 };
 
+type Planned = {
+  /** Only tell what would happen. */
+  readonly plan: boolean;
+};
+
+/** All open moves that one config ordered, or the one of them that moves `shard`. */
+type MoveName = {
+  readonly moveId: number;
+  readonly shard: number | undefined;
+};
+
 export type JoinGroup = {
   readonly gid: number;
   readonly stores: readonly StoreId[];
@@ -32,6 +44,26 @@ export type ChangeResult = {
   readonly changed: boolean;
   /** One or more sentences for people: what will happen now, what will not. */
   readonly message: string;
+  /** What the moves come to, as far as shards move. With `plan: true` nothing happened yet. */
+  readonly plan: MovePlan | undefined;
+};
+
+export type MovePlan = {
+  /** The first of them, by shard. */
+  readonly moves: readonly PlannedShard[];
+  readonly count: number;
+  /** Keys and values of all moving shards, as last reported by their leaders. */
+  readonly bytes: number;
+  /** Expected, with the pacing of now. */
+  readonly seconds: number;
+};
+
+export type PlannedShard = {
+  readonly shard: number;
+  /** 0: nobody serves it yet. */
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: number;
 };
 
 export type ConfigSummary = {
@@ -97,6 +129,51 @@ export type MoveStatus = {
   readonly paused: boolean;
 };
 
+export const moveStates = [
+  /** Its turn has not come, or its source or target cannot be reached. */
+  'waiting',
+  'copying',
+  'catching-up',
+  /** The source is frozen, the target not active yet. */
+  'cutting-over',
+  /** The target serves; the config does not show it yet. */
+  'serving',
+  'paused',
+  'cancelling',
+  'done',
+  'cancelled',
+] as const;
+export type MoveState = (typeof moveStates)[number];
+
+/** One move as its target's leader sees it. */
+export type MoveProgress = {
+  readonly moveId: number;
+  readonly shard: number;
+  /** 0: a first assignment. */
+  readonly source: number;
+  readonly target: number;
+  readonly state: MoveState;
+  /** Copied so far, of about `totalBytes`. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+  readonly bytesPerSecond: number;
+  /** Undefined while nobody can say. */
+  readonly etaMs: number | undefined;
+  /** From the source's freeze to the target's activation, as the target measured it. */
+  readonly pauseMs: number | undefined;
+  /** Since the driver of now took it up, or took in all. */
+  readonly ageMs: number;
+  /** Why it does not go on; empty if it does. */
+  readonly problem: string;
+};
+
+/** One page of the moves; the client asks again with `after: next`. */
+export type MovesPage = {
+  readonly configNumber: number;
+  readonly moves: readonly MoveProgress[];
+  readonly next: string;
+};
+
 /** One page of the status; the client asks again with `after: next` and joins the lists. */
 export type StatusPage = {
   readonly clusterId: string;
@@ -111,9 +188,17 @@ export type StatusPage = {
 };
 
 export interface AdminParams {
-  readonly join: Change & { readonly groups: readonly JoinGroup[] };
-  readonly leave: Change & { readonly gids: readonly number[] };
-  readonly move: Change & { readonly shard: number; readonly gid: number };
+  readonly join: Change & Planned & { readonly groups: readonly JoinGroup[] };
+  readonly leave: Change & Planned & { readonly gids: readonly number[] };
+  readonly move: Change & Planned & { readonly shard: number; readonly gid: number };
+  readonly rebalance: Change & Planned;
+  readonly pause: Change & MoveName;
+  readonly resume: Change & MoveName;
+  readonly cancel: Change & MoveName;
+  /** What is undefined stays as it is. */
+  readonly policy: Change & { readonly [P in keyof ClusterPolicy]: ClusterPolicy[P] | undefined };
+  /** `all`: those that ended lately, too. */
+  readonly moves: { readonly all: boolean; readonly after: string };
   readonly transferLeader: Change & { readonly gid: number; readonly store: StoreId };
   /** Without a number: the newest. */
   readonly config: { readonly number: number | undefined };
@@ -126,6 +211,12 @@ export interface AdminResults {
   readonly join: ChangeResult;
   readonly leave: ChangeResult;
   readonly move: ChangeResult;
+  readonly rebalance: ChangeResult;
+  readonly pause: ChangeResult;
+  readonly resume: ChangeResult;
+  readonly cancel: ChangeResult;
+  readonly policy: ChangeResult;
+  readonly moves: MovesPage;
   readonly transferLeader: { readonly leader: StoreId };
   readonly config: { readonly config: Uint8Array };
   readonly configs: { readonly configs: readonly ConfigSummary[]; readonly more: boolean };
@@ -152,6 +243,9 @@ export type AdminReply = { readonly ok: true; readonly result: ColdValue } | Adm
 /** Summaries in one answer: four values each must stay far below the element limit of cold values. */
 export const CONFIG_SUMMARIES_MAX = 500;
 export const REQUEST_ID_LENGTH_MAX = 64;
+/** Moves in one plan or on one page: a dozen values each must stay below the element limit of cold values. */
+export const PLAN_MOVES_MAX = 500;
+export const MOVES_PER_PAGE = 200;
 
 export function writeAdmin(out: Writer, request: number, cold: Uint8Array): void {
   out.u32(request);
@@ -209,6 +303,11 @@ function bytes(value: ColdValue, where: string): Uint8Array {
   return value;
 }
 
+/** Absent and null are the same: a cold value may lose the difference. */
+function optional<T>(value: ColdValue | undefined, read: (value: ColdValue) => T): T | undefined {
+  return value === undefined || value === null ? undefined : read(value);
+}
+
 function gid(value: ColdValue, where: string): number {
   const number = count(value, where, GID_MAX);
   if (number === 0) throw wrong(where, 'the id of a data group: 0 is the controller group');
@@ -230,22 +329,49 @@ export function parseAdminRequest(value: ColdValue): AdminRequest {
   const request = fields(value, 'request');
   const params = fields(request.params, 'params');
   const requestId = (): string => text(params.requestId, 'params.requestId', REQUEST_ID_LENGTH_MAX);
+  // Absent from older clients.
+  const plan = (): boolean => params.plan !== undefined && flag(params.plan, 'params.plan');
   switch (request.method) {
     case 'join': {
       const groups = list(params.groups, 'params.groups', limits.groupsMax, joinGroup);
-      return { method: 'join', params: { requestId: requestId(), groups } };
+      return { method: 'join', params: { requestId: requestId(), plan: plan(), groups } };
     }
     case 'leave': {
       const gids = list(params.gids, 'params.gids', limits.groupsMax, gid);
-      return { method: 'leave', params: { requestId: requestId(), gids } };
+      return { method: 'leave', params: { requestId: requestId(), plan: plan(), gids } };
     }
     case 'move': {
       const shard = count(params.shard, 'params.shard', limits.shardCountMax - 1);
+      const to = gid(params.gid, 'params.gid');
+      return { method: 'move', params: { requestId: requestId(), plan: plan(), shard, gid: to } };
+    }
+    case 'rebalance':
+      return { method: 'rebalance', params: { requestId: requestId(), plan: plan() } };
+    case 'pause':
+    case 'resume':
+    case 'cancel': {
+      const moveId = count(params.moveId, 'params.moveId');
+      const shard = optional(params.shard, (value) => count(value, 'params.shard', limits.shardCountMax - 1));
+      return { method: request.method, params: { requestId: requestId(), moveId, shard } };
+    }
+    case 'policy': {
+      const auto = optional(params.auto, (value) => flag(value, 'params.auto'));
+      const moveBytesPerSecond = optional(params.moveBytesPerSecond, (value) =>
+        count(value, 'params.moveBytesPerSecond'),
+      );
+      const movesPerStore = optional(params.movesPerStore, (value) =>
+        count(value, 'params.movesPerStore', limits.movesPerStoreMax),
+      );
       return {
-        method: 'move',
-        params: { requestId: requestId(), shard, gid: gid(params.gid, 'params.gid') },
+        method: 'policy',
+        params: { requestId: requestId(), auto, moveBytesPerSecond, movesPerStore },
       };
     }
+    case 'moves':
+      return {
+        method: 'moves',
+        params: { all: flag(params.all, 'params.all'), after: text(params.after, 'params.after') },
+      };
     case 'transferLeader': {
       const group = count(params.gid, 'params.gid', GID_MAX);
       const to = store(params.store, 'params.store');
@@ -290,6 +416,54 @@ function changeResult(value: ColdValue): ChangeResult {
     configNumber: count(result.configNumber, 'result.configNumber'),
     changed: flag(result.changed, 'result.changed'),
     message: text(result.message, 'result.message', 4096),
+    plan: optional(result.plan, movePlan),
+  };
+}
+
+function movePlan(value: ColdValue): MovePlan {
+  const plan = fields(value, 'result.plan');
+  return {
+    moves: list(plan.moves, 'result.plan.moves', PLAN_MOVES_MAX, plannedShard),
+    count: count(plan.count, 'result.plan.count'),
+    bytes: count(plan.bytes, 'result.plan.bytes'),
+    seconds: count(plan.seconds, 'result.plan.seconds'),
+  };
+}
+
+function plannedShard(value: ColdValue, where: string): PlannedShard {
+  const move = fields(value, where);
+  return {
+    shard: count(move.shard, `${where}.shard`),
+    from: count(move.from, `${where}.from`),
+    to: count(move.to, `${where}.to`),
+    bytes: count(move.bytes, `${where}.bytes`),
+  };
+}
+
+function moveProgress(value: ColdValue, where: string): MoveProgress {
+  const move = fields(value, where);
+  return {
+    moveId: count(move.moveId, `${where}.moveId`),
+    shard: count(move.shard, `${where}.shard`),
+    source: count(move.source, `${where}.source`),
+    target: count(move.target, `${where}.target`),
+    state: oneOf(move.state, `${where}.state`, moveStates),
+    bytes: count(move.bytes, `${where}.bytes`),
+    totalBytes: count(move.totalBytes, `${where}.totalBytes`),
+    bytesPerSecond: count(move.bytesPerSecond, `${where}.bytesPerSecond`),
+    etaMs: optional(move.etaMs, (each) => count(each, `${where}.etaMs`)),
+    pauseMs: optional(move.pauseMs, (each) => count(each, `${where}.pauseMs`)),
+    ageMs: count(move.ageMs, `${where}.ageMs`),
+    problem: text(move.problem, `${where}.problem`),
+  };
+}
+
+function movesPage(value: ColdValue): MovesPage {
+  const page = fields(value, 'result');
+  return {
+    configNumber: count(page.configNumber, 'result.configNumber'),
+    moves: list(page.moves, 'result.moves', MOVES_PER_PAGE, moveProgress),
+    next: text(page.next, 'result.next'),
   };
 }
 
@@ -388,6 +562,12 @@ const results: { readonly [M in AdminMethod]: (value: ColdValue) => AdminResults
   join: changeResult,
   leave: changeResult,
   move: changeResult,
+  rebalance: changeResult,
+  pause: changeResult,
+  resume: changeResult,
+  cancel: changeResult,
+  policy: changeResult,
+  moves: movesPage,
   transferLeader: (value) => ({ leader: store(fields(value, 'result').leader, 'result.leader') }),
   config: (value) => ({ config: bytes(fields(value, 'result').config, 'result.config') }),
   configs: (value) => {

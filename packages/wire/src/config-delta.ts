@@ -9,14 +9,18 @@ import {
 } from '@flotilla/base';
 import {
   type ClusterConfig,
+  type ClusterPolicy,
   type GroupRecord,
-  MovePhase,
   type ReplicaPlace,
   readGroup,
+  readIntent,
+  readPolicy,
   readStore,
   type ShardRecord,
   type StoreRecord,
   writeGroup,
+  writeIntent,
+  writePolicy,
   writeStore,
 } from './config.ts';
 import { limits } from './limits.ts';
@@ -45,24 +49,27 @@ export interface ConfigDelta {
   /** Stores that are new or differ, ascending id. */
   readonly stores: readonly StoreRecord[];
   readonly storesGone: readonly StoreId[];
+  /** Undefined if it is as it was. */
+  readonly policy: ClusterPolicy | undefined;
 }
 
 export interface ShardPatch extends ShardRecord {
   readonly shard: number;
 }
 
-const BLANK: ShardRecord = { owner: 0, epoch: 0, intent: undefined };
+const BLANK: ShardRecord = { owner: 0, epoch: 0, intent: undefined, pinned: false };
 
 function sameShard(left: ShardRecord, right: ShardRecord): boolean {
   if (left === right) return true;
-  if (left.owner !== right.owner || left.epoch !== right.epoch) return false;
+  if (left.owner !== right.owner || left.epoch !== right.epoch || left.pinned !== right.pinned) return false;
   const [mine, theirs] = [left.intent, right.intent];
   if (mine === undefined || theirs === undefined) return mine === theirs;
   return (
     mine.moveId === theirs.moveId &&
     mine.target === theirs.target &&
     mine.phase === theirs.phase &&
-    mine.paused === theirs.paused
+    mine.paused === theirs.paused &&
+    mine.next === theirs.next
   );
 }
 
@@ -93,6 +100,14 @@ function sameStore(left: StoreRecord, right: StoreRecord): boolean {
     left.address === right.address &&
     left.addressVersion === right.addressVersion &&
     left.zone === right.zone
+  );
+}
+
+function samePolicy(left: ClusterPolicy, right: ClusterPolicy): boolean {
+  return (
+    left.auto === right.auto &&
+    left.moveBytesPerSecond === right.moveBytesPerSecond &&
+    left.movesPerStore === right.movesPerStore
   );
 }
 
@@ -145,6 +160,7 @@ export function diffConfig(from: ClusterConfig, to: ClusterConfig): ConfigDelta 
     controller: sameGroupRecord(from.controller, to.controller) ? undefined : to.controller,
     stores: stores.put,
     storesGone: stores.gone,
+    policy: samePolicy(from.policy, to.policy) ? undefined : to.policy,
   };
 }
 
@@ -180,6 +196,7 @@ export function applyConfigDelta(config: ClusterConfig, delta: ConfigDelta): Clu
     groups: patchList(config.groups, delta.groups, delta.groupsGone, gidOf),
     controller: delta.controller ?? config.controller,
     stores: patchList(config.stores, delta.stores, delta.storesGone, storeIdOf),
+    policy: delta.policy ?? config.policy,
   };
 }
 
@@ -187,7 +204,7 @@ function patchShards(before: readonly ShardRecord[], delta: ConfigDelta): readon
   if (delta.shards.length === 0 && delta.shardCount === before.length) return before;
   const shards: ShardRecord[] = [...before];
   while (shards.length < delta.shardCount) shards.push(BLANK);
-  for (const { shard, owner, epoch, intent } of delta.shards) {
+  for (const { shard, owner, epoch, intent, pinned } of delta.shards) {
     const old = shards[shard];
     if (old === undefined || epoch < old.epoch) {
       throw new DecodeError(`a delta sets shard ${shard} to epoch ${epoch}, which does not fit this map`, {
@@ -195,36 +212,28 @@ function patchShards(before: readonly ShardRecord[], delta: ConfigDelta): readon
         epoch,
       });
     }
-    shards[shard] = { owner, epoch, intent };
+    shards[shard] = { owner, epoch, intent, pinned };
   }
   return shards;
 }
 
-const DELTA_FORMAT = 1;
+const DELTA_FORMAT = 2;
 
 function writeShardPatch(out: Writer, patch: ShardPatch): void {
   out.u16(patch.shard);
   out.u32(patch.owner);
   out.u32(patch.epoch);
+  out.bool(patch.pinned);
   out.bool(patch.intent !== undefined);
-  if (patch.intent === undefined) return;
-  out.u53(patch.intent.moveId);
-  out.u32(patch.intent.target);
-  out.u8(patch.intent.phase);
-  out.bool(patch.intent.paused);
+  if (patch.intent !== undefined) writeIntent(out, patch.intent);
 }
 
 function readShardPatch(from: Reader): ShardPatch {
   const shard = from.u16();
   const owner = from.u32();
   const epoch = from.u32();
-  if (!from.bool()) return { shard, owner, epoch, intent: undefined };
-  const moveId = from.u53();
-  const target = from.u32();
-  const phase = from.u8();
-  if (phase !== MovePhase.moving && phase !== MovePhase.cancelling)
-    throw new DecodeError(`move phase ${phase}`);
-  return { shard, owner, epoch, intent: { moveId, target, phase, paused: from.bool() } };
+  const pinned = from.bool();
+  return { shard, owner, epoch, pinned, intent: from.bool() ? readIntent(from) : undefined };
 }
 
 function writeList<T>(out: Writer, items: readonly T[], write: (out: Writer, item: T) => void): void {
@@ -254,6 +263,8 @@ export function writeConfigDelta(out: Writer, delta: ConfigDelta): void {
   if (delta.controller !== undefined) writeGroup(out, delta.controller);
   writeList(out, delta.stores, writeStore);
   writeList(out, delta.storesGone, (out, storeId) => out.bytes16(utf8Encode(storeId)));
+  out.bool(delta.policy !== undefined);
+  if (delta.policy !== undefined) writePolicy(out, delta.policy);
 }
 
 /** Throws `DecodeError` for anything malformed. */
@@ -278,12 +289,13 @@ export function readConfigDelta(bytes: Uint8Array): ConfigDelta {
     author,
     atMs,
     shardCount,
-    shards: readList(from, shardCount, 11, readShardPatch),
+    shards: readList(from, shardCount, 12, readShardPatch),
     groups: readList(from, limits.groupsMax, 14, readGroup),
     groupsGone: readList(from, limits.groupsMax, 4, (from) => from.u32()),
     controller: from.bool() ? readGroup(from) : undefined,
     stores: readList(from, limits.storesMax, 16, readStore),
     storesGone: readList(from, limits.storesMax, 2, (from) => utf8Decode(from.bytes16(64))),
+    policy: from.bool() ? readPolicy(from) : undefined,
   };
   from.expectEnd();
   return delta;

@@ -24,6 +24,8 @@ export interface MoveIntent {
   readonly target: number;
   readonly phase: MovePhase;
   readonly paused: boolean;
+  /** Where the shard goes when this move has ended, either way; 0: it stays where it then is. */
+  readonly next: number;
 }
 
 export interface ShardRecord {
@@ -32,7 +34,25 @@ export interface ShardRecord {
   /** Raised by one at each change of owner; 0 before the first. */
   readonly epoch: number;
   readonly intent: MoveIntent | undefined;
+  /** Placed by hand: balancing leaves it alone until the next join or leave. */
+  readonly pinned: boolean;
 }
+
+/** How the cluster treats its moves. */
+export interface ClusterPolicy {
+  /** Balance by load without being asked. */
+  readonly auto: boolean;
+  /** What the moves into one store may copy per second together; 0: no limit. */
+  readonly moveBytesPerSecond: number;
+  /** Moves into one store at a time. */
+  readonly movesPerStore: number;
+}
+
+export const defaultPolicy: ClusterPolicy = {
+  auto: false,
+  moveBytesPerSecond: 16_777_216,
+  movesPerStore: 2,
+};
 
 export interface ReplicaPlace {
   readonly raftId: RaftId;
@@ -74,9 +94,37 @@ export interface ClusterConfig {
   readonly controller: GroupRecord;
   /** Ascending store id. */
   readonly stores: readonly StoreRecord[];
+  readonly policy: ClusterPolicy;
 }
 
-const CONFIG_FORMAT = 1;
+const CONFIG_FORMAT = 2;
+
+export function writeIntent(out: Writer, intent: MoveIntent): void {
+  out.u53(intent.moveId);
+  out.u32(intent.target);
+  out.u8(intent.phase);
+  out.bool(intent.paused);
+  out.u32(intent.next);
+}
+
+export function readIntent(from: Reader): MoveIntent {
+  const moveId = from.u53();
+  const target = from.u32();
+  const phase = from.u8();
+  if (phase !== MovePhase.moving && phase !== MovePhase.cancelling)
+    throw new DecodeError(`move phase ${phase}`);
+  return { moveId, target, phase, paused: from.bool(), next: from.u32() };
+}
+
+export function writePolicy(out: Writer, policy: ClusterPolicy): void {
+  out.bool(policy.auto);
+  out.u53(policy.moveBytesPerSecond);
+  out.u16(policy.movesPerStore);
+}
+
+export function readPolicy(from: Reader): ClusterPolicy {
+  return { auto: from.bool(), moveBytesPerSecond: from.u53(), movesPerStore: from.u16() };
+}
 
 export function writeReplicas(out: Writer, replicas: readonly ReplicaPlace[]): void {
   out.u8(replicas.length);
@@ -150,16 +198,17 @@ export function writeConfig(out: Writer, config: ClusterConfig): void {
     const intent = shard.intent;
     if (intent === undefined) return;
     out.u16(number);
-    out.u53(intent.moveId);
-    out.u32(intent.target);
-    out.u8(intent.phase);
-    out.bool(intent.paused);
+    writeIntent(out, intent);
   });
+  const pinned = config.shards.flatMap((shard, number) => (shard.pinned ? [number] : []));
+  out.u32(pinned.length);
+  for (const number of pinned) out.u16(number);
   out.u32(config.groups.length);
   for (const group of config.groups) writeGroup(out, group);
   writeGroup(out, config.controller);
   out.u32(config.stores.length);
   for (const store of config.stores) writeStore(out, store);
+  writePolicy(out, config.policy);
 }
 
 export function readConfig(bytes: Uint8Array): ClusterConfig {
@@ -177,20 +226,19 @@ export function readConfig(bytes: Uint8Array): ClusterConfig {
   const epochs: number[] = [];
   for (let shard = 0; shard < shardCount; shard++) epochs.push(from.u32());
   const intents = new Map<number, MoveIntent>();
-  const moving = from.count(shardCount, 16);
+  const moving = from.count(shardCount, 20);
   for (let at = 0; at < moving; at++) {
     const shard = from.u16();
-    const moveId = from.u53();
-    const target = from.u32();
-    const phase = from.u8();
-    if (phase !== MovePhase.moving && phase !== MovePhase.cancelling)
-      throw new DecodeError(`move phase ${phase}`);
-    intents.set(shard, { moveId, target, phase, paused: from.bool() });
+    intents.set(shard, readIntent(from));
   }
+  const pinned = new Set<number>();
+  const pins = from.count(shardCount, 2);
+  for (let at = 0; at < pins; at++) pinned.add(from.u16());
   const shards = owners.map((owner, shard) => ({
     owner,
     epoch: epochs[shard] as number,
     intent: intents.get(shard),
+    pinned: pinned.has(shard),
   }));
   const groups: GroupRecord[] = [];
   const groupCount = from.count(limits.groupsMax, 14);
@@ -201,6 +249,7 @@ export function readConfig(bytes: Uint8Array): ClusterConfig {
   for (let at = 0; at < storeCount; at++) {
     stores.push(readStore(from));
   }
+  const policy = readPolicy(from);
   from.expectEnd();
-  return { number, cause, author, atMs, shards, groups, controller, stores };
+  return { number, cause, author, atMs, shards, groups, controller, stores, policy };
 }

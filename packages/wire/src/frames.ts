@@ -31,10 +31,14 @@ export const FrameKind = {
   notice: 25,
   /** Also to clients. Fits exactly one config; who holds another asks for the whole. */
   configDelta: 26,
+  moveStep: 27,
+  moveStepReply: 28,
   /** Between stores, bulk lane. */
   snapshotOffer: 32,
   snapshotChunk: 33,
   snapshotAck: 34,
+  moveAsk: 35,
+  moveReply: 36,
   /** Between client and store. */
   write: 48,
   read: 49,

@@ -7,6 +7,7 @@ export * from './frames.ts';
 export * from './handshake.ts';
 export * from './limits.ts';
 export * from './move-entries.ts';
+export * from './move-messages.ts';
 export * from './placement.ts';
 export * from './raft-frames.ts';
 export * from './reads.ts';

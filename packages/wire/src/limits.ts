@@ -25,6 +25,13 @@ export const limits = {
   storesMax: 1024,
   addressBytes: 256,
   snapshotChunkBytes: 262_144,
+  /** Items of one page or delta of a move, unless a single item or revision is larger. */
+  importPieceBytes: 262_144,
+  /** The largest page or delta: a session row with all results of range deletes is the largest item. */
+  importBytes: 6_291_456,
+  /** A source freezes when at most so much is open: the last changes travel with the answer. */
+  freezeBytes: 262_144,
+  movesPerStoreMax: 64,
 } as const;
 
 /** Sessions and time: constants of the entry format, not settings. Times in ms. */
@@ -49,5 +56,6 @@ assert(
   'a live write must never expire',
 );
 assert(limits.batchBytes + 64 * 1024 < limits.clientFrameBytes, 'a full batch must fit a client frame');
+assert(limits.importBytes + 4096 < limits.peerFrameBytes, 'a page of a move must fit a peer frame');
 assert(limits.clientFrameBytes < limits.peerFrameBytes, 'an entry must fit a peer frame');
 assert(limits.valueBytes + limits.keyBytes + 1024 < limits.batchBytes, 'the largest record must fit a batch');

@@ -37,8 +37,13 @@ export const Status = {
   absent: 15,
   /** Read: count u32 · (key bytes16 · version u53 · createVersion u53 · value bytes32)… · more u8. */
   page: 16,
+  /** The leader slows down the writers of this shard: retry after ms u16. */
+  throttled: 17,
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
+
+/** The command was not executed, and may be sent again after a while. */
+export type WaitStatus = typeof Status.notReady | typeof Status.tooManySessions | typeof Status.throttled;
 
 export type Result =
   | { readonly status: typeof Status.ok; readonly version: number; readonly value: Uint8Array }
@@ -48,7 +53,7 @@ export type Result =
       readonly gid: number;
       readonly epoch: number;
     }
-  | { readonly status: typeof Status.notReady | typeof Status.tooManySessions; readonly retryAfterMs: number }
+  | { readonly status: WaitStatus; readonly retryAfterMs: number }
   | { readonly status: typeof Status.refused; readonly why: string }
   | {
       readonly status: typeof Status.rangeDeleted;
@@ -103,11 +108,7 @@ export function writeElsewhere(
   out.u32(epoch);
 }
 
-export function writeWait(
-  out: Writer,
-  status: typeof Status.notReady | typeof Status.tooManySessions,
-  retryAfterMs: number,
-): void {
+export function writeWait(out: Writer, status: WaitStatus, retryAfterMs: number): void {
   out.u8(status);
   out.u16(retryAfterMs);
 }
@@ -183,6 +184,7 @@ export function readResult(from: Reader): Result {
       return { status, gid: from.u32(), epoch: from.u32() };
     case Status.notReady:
     case Status.tooManySessions:
+    case Status.throttled:
       return { status, retryAfterMs: from.u16() };
     case Status.refused:
       return { status, why: from.text(1024) };

@@ -16,6 +16,7 @@ import {
   blankRead,
   type ClusterConfig,
   type Command,
+  defaultPolicy,
   endResults,
   FrameKind,
   limits,
@@ -173,7 +174,7 @@ export class FakeCluster {
       cause: 'test',
       author: 'test',
       atMs: 0,
-      shards: this.shards.map(({ owner, epoch }) => ({ owner, epoch, intent: undefined })),
+      shards: this.shards.map(({ owner, epoch }) => ({ owner, epoch, intent: undefined, pinned: false })),
       groups: gids.map((gid) => ({ gid, incarnation: 1, replicas, leaving: false })),
       controller: { gid: 0, incarnation: 0, replicas, leaving: false },
       stores: [...this.stores.values()].map((store) => ({
@@ -183,6 +184,7 @@ export class FakeCluster {
         addressVersion: 1,
         zone: '',
       })),
+      policy: defaultPolicy,
     };
   }
 

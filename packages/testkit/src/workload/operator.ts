@@ -57,7 +57,11 @@ export class Operator {
       core.admin('status', { after: '' }, deadlineMs, (call) => this.#done('status', call.failure?.message));
     } else {
       const gid = FIRST_JOINED_GID + this.#joined++;
-      const params = { requestId: core.requestId(), groups: [{ gid, stores: stores.slice(0, 3) }] };
+      const params = {
+        requestId: core.requestId(),
+        plan: false,
+        groups: [{ gid, stores: stores.slice(0, 3) }],
+      };
       core.admin('join', params, deadlineMs, (call) =>
         this.#done(`join of group ${gid}`, call.failure?.message),
       );
