@@ -2,6 +2,8 @@ import { DecodeError, InvariantError, Prng, Writer } from '@flotilla/base';
 import { expect, test } from 'vitest';
 import {
   type ClusterConfig,
+  type ClusterPolicy,
+  defaultPolicy,
   type GroupRecord,
   MovePhase,
   type ShardRecord,
@@ -27,7 +29,10 @@ const empty: ClusterConfig = {
   groups: [],
   controller: { gid: 0, incarnation: 0, replicas: [], leaving: false },
   stores: [],
+  policy: defaultPolicy,
 };
+
+const blank: ShardRecord = { owner: 0, epoch: 0, intent: undefined, pinned: false };
 
 function randomGroup(random: Prng, gid: number): GroupRecord {
   const replicas = Array.from({ length: random.below(4) }, (_, at) => ({
@@ -46,11 +51,13 @@ function randomShard(random: Prng, old: ShardRecord): ShardRecord {
     target: random.below(4),
     phase: random.chance(0.5) ? MovePhase.moving : MovePhase.cancelling,
     paused: random.chance(0.5),
+    next: random.below(3),
   };
   return {
     owner: random.below(4),
     epoch: old.epoch + random.below(2),
     intent: random.chance(0.5) ? intent : undefined,
+    pinned: random.chance(0.3),
   };
 }
 
@@ -64,10 +71,18 @@ function randomStore(random: Prng, at: number): StoreRecord {
   };
 }
 
+function randomPolicy(random: Prng): ClusterPolicy {
+  return {
+    auto: random.chance(0.5),
+    moveBytesPerSecond: random.below(3) * 2 ** 40,
+    movesPerStore: 1 + random.below(2),
+  };
+}
+
 /** Not only what a controller would make: any map that may follow the old one. */
 function randomNext(random: Prng, old: ClusterConfig): ClusterConfig {
   const shards = Array.from({ length: shardCount }, (_, shard) =>
-    randomShard(random, old.shards[shard] ?? { owner: 0, epoch: 0, intent: undefined }),
+    randomShard(random, old.shards[shard] ?? blank),
   );
   const kept = old.groups.filter(() => random.chance(0.8));
   const groups = [1, 2, 3, 4].flatMap((gid) => {
@@ -87,6 +102,7 @@ function randomNext(random: Prng, old: ClusterConfig): ClusterConfig {
     groups,
     controller: random.chance(0.2) ? randomGroup(random, 0) : old.controller,
     stores,
+    policy: random.chance(0.3) ? randomPolicy(random) : old.policy,
   };
 }
 
@@ -114,13 +130,13 @@ test('a delta turns the older config into exactly the newer one, also over sever
 });
 
 test('a delta of one shard in a large map is small, and the rest of the map is shared', () => {
-  const shards = Array.from({ length: 4096 }, () => ({ owner: 1, epoch: 1, intent: undefined }));
+  const shards = Array.from({ length: 4096 }, () => ({ ...blank, owner: 1, epoch: 1 }));
   const from: ClusterConfig = { ...empty, number: 5, shards };
   const to: ClusterConfig = {
     ...from,
     number: 6,
     cause: 'done move 5 of shard 17',
-    shards: shards.map((shard, at) => (at === 17 ? { owner: 2, epoch: 2, intent: undefined } : shard)),
+    shards: shards.map((shard, at) => (at === 17 ? { ...blank, owner: 2, epoch: 2 } : shard)),
   };
   const bytes = encoded(diffConfig(from, to));
   expect(bytes.length).toBeLessThan(120);
@@ -130,6 +146,24 @@ test('a delta of one shard in a large map is small, and the rest of the map is s
   const made = applyConfigDelta(from, readConfigDelta(bytes));
   expect(made?.shards[16]).toBe(from.shards[16]);
   expect(made?.groups).toBe(from.groups);
+});
+
+test('a delta names a shard whose pin or next goal alone changed, and the policy only where it differs', () => {
+  const intent = { moveId: 4, target: 2, phase: MovePhase.cancelling, paused: false, next: 0 };
+  const shard: ShardRecord = { owner: 1, epoch: 1, intent, pinned: false };
+  const from: ClusterConfig = { ...empty, number: 5, shards: [shard, shard, shard] };
+  const moved = { ...shard, intent: { ...intent, next: 3 } };
+  const to = { ...from, number: 6, shards: [{ ...shard, pinned: true }, shard, moved] };
+  const calm = diffConfig(from, to);
+  expect(calm.shards.map((patch) => patch.shard)).toEqual([0, 2]);
+  expect(calm.policy).toBeUndefined();
+  expect(applyConfigDelta(from, readConfigDelta(encoded(calm)))).toEqual(to);
+  for (const change of [{ auto: true }, { moveBytesPerSecond: 0 }, { movesPerStore: 64 }]) {
+    const policy = { ...defaultPolicy, ...change };
+    const delta = diffConfig(from, { ...from, number: 6, policy });
+    expect(readConfigDelta(encoded(delta)).policy).toEqual(policy);
+    expect(applyConfigDelta(from, delta)?.policy).toEqual(policy);
+  }
 });
 
 test('a delta for another config is not applied', () => {
@@ -142,7 +176,7 @@ test('a delta for another config is not applied', () => {
 });
 
 test('a delta never lowers an epoch', () => {
-  const shard = (epoch: number): ShardRecord => ({ owner: 1, epoch, intent: undefined });
+  const shard = (epoch: number): ShardRecord => ({ ...blank, owner: 1, epoch });
   const high: ClusterConfig = { ...empty, number: 1, shards: [shard(3)] };
   const low: ClusterConfig = { ...empty, number: 2, shards: [shard(2)] };
   expect(() => diffConfig(high, low)).toThrow(InvariantError);
@@ -151,9 +185,9 @@ test('a delta never lowers an epoch', () => {
 });
 
 test('a delta that names a shard or a shard count that the map does not have is refused', () => {
-  const map: ClusterConfig = { ...empty, number: 1, shards: [{ owner: 1, epoch: 1, intent: undefined }] };
+  const map: ClusterConfig = { ...empty, number: 1, shards: [{ ...blank, owner: 1, epoch: 1 }] };
   const delta = diffConfig(map, { ...map, number: 2 });
-  const beyond = { ...delta, shards: [{ shard: 1, owner: 1, epoch: 1, intent: undefined }] };
+  const beyond = { ...delta, shards: [{ shard: 1, ...blank, owner: 1, epoch: 1 }] };
   expect(() => applyConfigDelta(map, beyond)).toThrow(DecodeError);
   expect(() => applyConfigDelta(map, { ...delta, shardCount: 2 })).toThrow(DecodeError);
 });

@@ -10,7 +10,7 @@ import {
 } from '@flotilla/base';
 import { describe, expect, test } from 'vitest';
 import { blankCommand, readCommand, writeCommand } from './commands.ts';
-import { readConfig, writeConfig } from './config.ts';
+import { defaultPolicy, readConfig, writeConfig } from './config.ts';
 import { diffConfig, readConfigDelta, writeConfigDelta } from './config-delta.ts';
 import { beginEntry, EntryBody, readBatchHead, readEntryHead, writeBatchHead } from './entry.ts';
 import { beginFrame, FrameKind, openFrame, sealFrame } from './frames.ts';
@@ -23,7 +23,21 @@ import {
   writeHello,
   writeRefusal,
 } from './handshake.ts';
-import { readMoveEntry, writeMoveEntry } from './move-entries.ts';
+import { readMoveEntry, readMoveOutcome, writeMoveEntry, writeMoveOutcome } from './move-entries.ts';
+import {
+  decodeMoveAsk,
+  decodeMoveReply,
+  decodeMoveStepAsk,
+  decodeMoveStepReply,
+  encodeMoveAsk,
+  encodeMoveReply,
+  encodeMoveStepAsk,
+  encodeMoveStepReply,
+  openDelta,
+  openPage,
+  sealDelta,
+  sealPage,
+} from './move-messages.ts';
 import {
   readBeatAcks,
   readBeats,
@@ -44,6 +58,7 @@ import {
   writeSnapshotChunk,
   writeSnapshotOffer,
 } from './snapshot-frames.ts';
+import { outcomes, questions, replies, stepReplies, steps } from './testing/move-samples.ts';
 import { readTimeBody, writeTimeBody } from './time-entries.ts';
 
 // Bytes from outside may be anything. Whatever they are, reading them ends in a value or in a DecodeError: no
@@ -85,13 +100,25 @@ const config = {
   author: 'a',
   atMs: 5,
   shards: [
-    { owner: 1, epoch: 1, intent: { moveId: 3, target: 2, phase: 0, paused: false } },
-    { owner: 1, epoch: 1, intent: undefined },
+    { owner: 1, epoch: 1, intent: { moveId: 3, target: 2, phase: 0, paused: false, next: 1 }, pinned: true },
+    { owner: 1, epoch: 1, intent: undefined, pinned: false },
   ],
   groups: [{ gid: 1, incarnation: 2, replicas, leaving: false }],
   controller: { gid: 0, incarnation: 0, replicas, leaving: false },
   stores: [{ storeId: 's1', incarnation: 'i', address: 'a:1', addressVersion: 1, zone: 'z' }],
+  policy: defaultPolicy,
 } as const;
+
+/** With a checksum that fits whatever stands before it: damage that a checksum lets through must not do harm. */
+function resealed(bytes: Uint8Array): Uint8Array {
+  if (bytes.length < 8) return bytes;
+  const sealed = bytes.slice();
+  hasher.hash(sealed.subarray(0, -8));
+  const view = new DataView(sealed.buffer);
+  view.setUint32(sealed.length - 8, hasher.low, true);
+  view.setUint32(sealed.length - 4, hasher.high, true);
+  return sealed;
+}
 
 type Decoder = readonly [string, (bytes: Uint8Array) => unknown, Uint8Array];
 
@@ -111,11 +138,6 @@ const decoders: readonly Decoder[] = [
     'time entry',
     (bytes) => readTimeBody(new Reader(bytes)),
     written((out) => writeTimeBody(out, [{ shard: 1, items: 3 }])),
-  ],
-  [
-    'move entry',
-    (bytes) => readMoveEntry(new Reader(bytes)),
-    written((out) => writeMoveEntry(out, { step: 1, moveId: 2, shard: 3, epoch: 4 })),
   ],
   ['result', (bytes) => readResult(new Reader(bytes)), written((out) => writeRefused(out, 'because'))],
   [
@@ -154,7 +176,13 @@ const decoders: readonly Decoder[] = [
     'config delta',
     readConfigDelta,
     written((out) =>
-      writeConfigDelta(out, diffConfig({ ...config, number: 2, groups: [], stores: [] }, config)),
+      writeConfigDelta(
+        out,
+        diffConfig(
+          { ...config, number: 2, groups: [], stores: [], policy: { ...defaultPolicy, auto: true } },
+          config,
+        ),
+      ),
     ),
   ],
   [
@@ -232,6 +260,61 @@ const decoders: readonly Decoder[] = [
     ),
   ],
   ['snapshot ack', readSnapshotAck, new Uint8Array(13)],
+  ...steps.map(
+    (step): Decoder => [
+      `move step ${step.step}`,
+      (bytes) => readMoveEntry(new Reader(bytes)),
+      written((out) => writeMoveEntry(out, step)),
+    ],
+  ),
+  ...outcomes.map(
+    (outcome): Decoder => [
+      `move answer ${outcome.answer}`,
+      (bytes) => readMoveOutcome(new Reader(bytes)),
+      written((out) => writeMoveOutcome(out, outcome)),
+    ],
+  ),
+  ...questions.map(
+    (question): Decoder => [
+      `move question ${question.kind}`,
+      decodeMoveAsk,
+      encodeMoveAsk({ id: 1, group, question }),
+    ],
+  ),
+  ...replies.map((reply, at): Decoder => [`move reply ${at}`, decodeMoveReply, encodeMoveReply(1, reply)]),
+  ...steps
+    .slice(0, 1)
+    .map(
+      (step): Decoder => [
+        'move step for another log',
+        decodeMoveStepAsk,
+        encodeMoveStepAsk({ id: 1, group, step }),
+      ],
+    ),
+  ...stepReplies.map(
+    (reply, at): Decoder => [`fate ${at} of a move step`, decodeMoveStepReply, encodeMoveStepReply(1, reply)],
+  ),
+  [
+    'sealed page',
+    (bytes) => openPage(resealed(bytes), hasher),
+    sealPage(
+      {
+        moveId: 1,
+        shard: 2,
+        cursor: EMPTY_BYTES,
+        view: 3,
+        next: EMPTY_BYTES,
+        isLast: true,
+        items: EMPTY_BYTES,
+      },
+      hasher,
+    ),
+  ],
+  [
+    'sealed delta',
+    (bytes) => openDelta(resealed(bytes), hasher),
+    sealDelta({ moveId: 1, shard: 2, from: 3, to: 4, items: EMPTY_BYTES }, hasher),
+  ],
   [
     'frame',
     (bytes) => openFrame(bytes, hasher, 1 << 20),

@@ -9,7 +9,14 @@ import {
   Writer,
 } from '@flotilla/base';
 import { describe, expect, test } from 'vitest';
-import { type ClusterConfig, type GroupRecord, MovePhase, readConfig, writeConfig } from './config.ts';
+import {
+  type ClusterConfig,
+  defaultPolicy,
+  type GroupRecord,
+  MovePhase,
+  readConfig,
+  writeConfig,
+} from './config.ts';
 import {
   type Hello,
   Role,
@@ -81,14 +88,17 @@ function configOf(shardCount: number): ClusterConfig {
               target: 4,
               phase: shard % 2 === 0 ? MovePhase.moving : MovePhase.cancelling,
               paused: shard % 4 === 0,
+              next: shard % 6 === 0 ? 0xffff_fffe : 0,
             }
           : undefined,
+      pinned: shard % 5 === 1,
     })),
     groups: [groupOf(1, 3), groupOf(2, 7), groupOf(0xffff_fffe, 0)],
     controller: groupOf(0, 3),
     stores: ['s1', 's2'].map((storeId) => {
       return { storeId, incarnation: 'i', address: '[::1]:7401', addressVersion: 4, zone: 'zone-ä' };
     }),
+    policy: { auto: true, moveBytesPerSecond: top, movesPerStore: limits.movesPerStoreMax },
   };
 }
 
@@ -104,13 +114,20 @@ describe('a config', () => {
     expect(written((out) => writeConfig(out, calm)).length).toBeLessThan(48 * 1024);
   });
 
+  test('carries the policy of the cluster, whatever it is', () => {
+    for (const policy of [defaultPolicy, { auto: true, moveBytesPerSecond: 0, movesPerStore: 1 }]) {
+      const config = { ...configOf(3), policy };
+      expect(readConfig(written((out) => writeConfig(out, config))).policy).toEqual(policy);
+    }
+  });
+
   test('over a limit, of another format, or with bytes too many cannot be read', () => {
     const many = configOf(limits.shardCountMax + 1);
     expect(() => readConfig(written((out) => writeConfig(out, many)))).toThrow(DecodeError);
     const bytes = written((out) => writeConfig(out, configOf(4)));
     expect(() => readConfig(new Uint8Array([...bytes, 0]))).toThrow(/1 bytes too many/);
-    bytes[0] = 2;
-    expect(() => readConfig(bytes)).toThrow(/config format 2/);
+    bytes[0] = 9;
+    expect(() => readConfig(bytes)).toThrow(/config format 9/);
     const crowd = { ...configOf(0), groups: [groupOf(1, 4 * limits.replicasPerGroup + 1)] };
     expect(() => readConfig(written((out) => writeConfig(out, crowd)))).toThrow(/29 replicas/);
   });

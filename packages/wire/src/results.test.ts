@@ -64,6 +64,11 @@ describe('a result', () => {
       (out) => writeWait(out, Status.tooManySessions, 1),
       { status: Status.tooManySessions, retryAfterMs: 1 },
     ],
+    [
+      'throttled',
+      (out) => writeWait(out, Status.throttled, 100),
+      { status: Status.throttled, retryAfterMs: 100 },
+    ],
     ['refused', (out) => writeRefused(out, 'why – so'), { status: Status.refused, why: 'why – so' }],
     [
       'rangeDeleted',
@@ -117,7 +122,7 @@ describe('a result', () => {
   });
 
   test('of an unknown status cannot be read, since nobody knows where it ends', () => {
-    expect(() => readBack((out) => out.u8(Status.page + 1))).toThrow(/status 17 is not known/);
+    expect(() => readBack((out) => out.u8(Status.throttled + 1))).toThrow(/status 18 is not known/);
     expect(() => readBack((out) => out.u8(255))).toThrow(DecodeError);
   });
 });

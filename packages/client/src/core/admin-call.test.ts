@@ -28,7 +28,8 @@ function answering(harness: Harness, answer: Answer): AdminRequest[] {
 
 function join(harness: Harness, timeoutMs = 5000): { end?: AdminCall<'join'> } {
   const box: { end?: AdminCall<'join'> } = {};
-  const params = { requestId: harness.core.requestId(), groups: [{ gid: 3, stores: ['s1', 's2'] }] };
+  const groups = [{ gid: 3, stores: ['s1', 's2'] }];
+  const params = { requestId: harness.core.requestId(), plan: false, groups };
   harness.core.admin('join', params, harness.core.deadlineMs(timeoutMs), (call) => {
     box.end = call;
   });
