@@ -11,6 +11,8 @@ export class Journal implements GroupMachine {
   readonly #store: StateStore;
   readonly #prefix: Uint8Array;
   lines: string[] = [];
+  /** What the host said to be durable, in this order. */
+  readonly durableTo: number[] = [];
 
   constructor(store: StateStore, prefix: Uint8Array) {
     this.#store = store;
@@ -39,6 +41,10 @@ export class Journal implements GroupMachine {
   }
 
   flush(): void {}
+
+  durable(index: number): void {
+    this.durableTo.push(index);
+  }
 
   /** Key of the entry at an index, for tests that damage it. */
   keyOf(index: number): Uint8Array {

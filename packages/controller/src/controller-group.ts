@@ -134,6 +134,9 @@ export class ControllerGroup {
   /** Nothing is held back: commands are rare, so each entry writes its rows at once. */
   flush(): void {}
 
+  /** Nothing is ever dropped by range. */
+  durable(): void {}
+
   #answer(entry: Uint8Array): ControllerAnswer {
     const request = this.#read(entry);
     if (!('command' in request)) return request;

@@ -56,8 +56,10 @@ export class Applier {
     this.#queue.add(replica);
   }
 
+  /** Nothing of this replica is applied any more. */
   drop(replica: Replica): void {
     this.#queue.delete(replica);
+    replica.applyQueue.length = 0;
   }
 
   stop(): void {
@@ -83,6 +85,7 @@ export class Applier {
   run(): void {
     if (!this.hasWork) return;
     let bytes = 0;
+    let begunAt = this.#now();
     const touched: Replica[] = [];
     for (const replica of [...this.#queue]) {
       if (bytes >= this.#tuning.applyBytesPerTurn) break;
@@ -90,6 +93,9 @@ export class Applier {
         bytes += this.#applyOne(replica);
         touched.push(replica);
       });
+      const endedAt = this.#now();
+      replica.applyMs += endedAt - begunAt;
+      begunAt = endedAt;
       if (replica.applyQueue.length === 0 || replica.broken !== undefined) this.#queue.delete(replica);
     }
     this.#commit(touched, bytes);
@@ -99,7 +105,9 @@ export class Applier {
   finish(replica: Replica): void {
     if (replica.applyQueue.length === 0) return;
     let bytes = 0;
+    const begunAt = this.#now();
     while (replica.applyQueue.length > 0) bytes += this.#applyOne(replica);
+    replica.applyMs += this.#now() - begunAt;
     this.#queue.delete(replica);
     this.#commit([replica], bytes);
   }
@@ -139,7 +147,10 @@ export class Applier {
       for (const { replica, generation, index } of stands) {
         if (replica.generation !== generation || replica.broken !== undefined) continue;
         replica.durableIndex = Math.max(replica.durableIndex, index);
-        this.#guard(replica, () => this.#compact(replica));
+        this.#guard(replica, () => {
+          replica.machine.durable(index);
+          this.#compact(replica);
+        });
       }
       this.#committer.start();
       if (this.#queue.size > 0) this.#resume();

@@ -10,6 +10,11 @@ export interface GroupMachine {
   apply(index: number, data: Uint8Array, out: Writer | undefined): void;
   /** Writes back what memory holds; called before the store's transaction ends. */
   flush(): void;
+  /**
+   * Everything up to this index survives a crash, and so does what came of it: ranges that it dropped may be
+   * released now. Comes after `load`, too.
+   */
+  durable(index: number): void;
 }
 
 export type MachineFactory = (group: GroupName, prefix: Uint8Array) => GroupMachine;

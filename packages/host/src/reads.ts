@@ -45,6 +45,14 @@ export class LeaseReader {
     return this.#cut;
   }
 
+  /**
+   * True while the lease of a leader that serves holds by this store's clocks, also where reads do not rely on
+   * it. It says when something is likely to go through quickly, not that it may be told.
+   */
+  holdsLease(replica: Replica): boolean {
+    return replica.isServing && this.#stands(replica, this.#now(), this.#observe());
+  }
+
   /** True if anything was asked of a core, which then has something ready. */
   run(replicas: Iterable<Replica>): boolean {
     const evaluated: Evaluated[] = [];
@@ -110,7 +118,10 @@ export class LeaseReader {
   }
 
   #holds(replica: Replica, now: number, barrier: number): boolean {
-    if (!this.#tuning.leaseEnabled) return replica.isAlone;
+    return this.#tuning.leaseEnabled ? this.#stands(replica, now, barrier) : replica.isAlone;
+  }
+
+  #stands(replica: Replica, now: number, barrier: number): boolean {
     const stamp = replica.lease.quorumStamp(replica.raftId, now, replica.voterSets());
     return stamp > barrier && now - stamp < this.#tuning.leaseMs;
   }

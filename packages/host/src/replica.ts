@@ -73,6 +73,8 @@ export class Replica {
   /** Set as the machine answers for more than is durable: `index` is applied, `durable` survives a crash. */
   applied: { index: number; term: number };
   durableIndex: number;
+  /** Time spent on applying since the replica was opened, ms; for load reports. */
+  applyMs = 0;
   confState: ConfState;
   members: readonly ReplicaPlace[];
   /** Why this replica takes part in nothing any more. */
@@ -137,8 +139,7 @@ export class Replica {
       inflightBytesMax: tuning.inflightBytesMax,
       random: (limit) => random.below(limit),
     });
-    this.machine = parts.machines(this.group, machinePrefix(this.group, this.generation));
-    this.machine.load();
+    this.machine = this.#openMachine();
   }
 
   /** A replica that broke leads nothing, whatever its core says: nobody asks that any more. */
@@ -336,8 +337,15 @@ export class Replica {
     this.confState = meta.confState;
     this.members = meta.members;
     this.#indexMembers();
-    this.machine = this.#parts.machines(this.group, machinePrefix(this.group, this.generation));
-    this.machine.load();
+    this.machine = this.#openMachine();
+  }
+
+  /** What is opened was made durable before: by an earlier life, or as a staged snapshot. */
+  #openMachine(): GroupMachine {
+    const machine = this.#parts.machines(this.group, machinePrefix(this.group, this.generation));
+    machine.load();
+    machine.durable(this.applied.index);
+    return machine;
   }
 
   record(generation: number, start: ReplicaRecord['start']): ReplicaRecord {

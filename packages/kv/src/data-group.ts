@@ -262,6 +262,9 @@ export class DataGroup {
     return Math.max(shard.timeFloor, this.#lastStamp);
   }
 
+  /** Nothing is dropped by range yet. */
+  durable(): void {}
+
   /** Writes back what `apply` kept in memory; called before the store's transaction ends. */
   flush(): void {
     this.#sessions.flush();
