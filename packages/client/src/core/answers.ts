@@ -1,5 +1,5 @@
 import { type BatchReply, BatchStatus, type Result, Status } from '@flotilla/wire';
-import { fullJitterMs, seekDelayMs } from './back-off.ts';
+import { fullJitterMs, seekDelayMs, throttleDelayMs } from './back-off.ts';
 import type { Batch, BatchOwner } from './batch.ts';
 import { failExpired } from './collect.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -24,6 +24,7 @@ export class Answers implements BatchOwner {
   onResult(batch: Batch, operation: Operation, result: Result): void {
     if (operation.phase === Phase.done) return;
     const dispatcher = this.#dispatcher;
+    this.#endDetour(operation, result);
     switch (result.status) {
       case Status.wrongGroup:
       case Status.moved:
@@ -32,8 +33,14 @@ export class Answers implements BatchOwner {
         this.#redirect(batch, operation, result.gid, result.epoch);
         return;
       case Status.notReady:
-        // With no time at all it is a read whose answer did not fit the frame any more.
-        dispatcher.pause(operation, result.retryAfterMs, troubles.notReady);
+        this.#notReady(batch, operation, result.retryAfterMs);
+        return;
+      case Status.throttled:
+        dispatcher.pause(
+          operation,
+          throttleDelayMs(dispatcher.ports.random, result.retryAfterMs, operation.pauses++),
+          troubles.throttled,
+        );
         return;
       case Status.tooManySessions:
         dispatcher.pause(
@@ -74,6 +81,7 @@ export class Answers implements BatchOwner {
     lane.misses = 0;
     lane.trouble = undefined;
     if (lane.needsLeader) lane.group.confirmLeader(link.storeId);
+    else if (batch.isBehind) lane.turn++;
   }
 
   onRefusal(batch: Batch, reply: Exclude<BatchReply, { status: typeof BatchStatus.results }>): void {
@@ -82,7 +90,7 @@ export class Answers implements BatchOwner {
     switch (reply.status) {
       case BatchStatus.notLeader:
         this.#notServing(batch, reply.leader, reply.address);
-        this.#again(batch.list, troubles.leaderless);
+        this.#again(batch.list, troubles.leaderless, true);
         return;
       case BatchStatus.noGroup:
         dispatcher.needConfig();
@@ -141,13 +149,14 @@ export class Answers implements BatchOwner {
   }
 
   #jitter(operation: Operation): number {
-    return this.#jitterOf(operation.pauses);
+    return this.#jitterOf(operation.pauses++);
   }
 
-  #again(operations: readonly Operation[], trouble: Trouble): void {
+  #again(operations: readonly Operation[], trouble: Trouble, isOnItsWay = false): void {
     for (const operation of operations) {
       if (operation.phase === Phase.done) continue;
       operation.trouble = trouble;
+      if (!isOnItsWay) operation.detour = undefined;
       this.#dispatcher.route(operation);
     }
   }
@@ -156,9 +165,43 @@ export class Answers implements BatchOwner {
     for (const operation of operations) if (operation instanceof WriteOperation) operation.doubtful = true;
   }
 
+  /** A target that serves the shard proves the move to it; whatever else it says, the detour is over. */
+  #endDetour(operation: Operation, result: Result): void {
+    const { detour, shard } = operation;
+    if (detour === undefined) return;
+    operation.detour = undefined;
+    if (isServed(result)) this.#dispatcher.routes.patch(shard, detour.gid, detour.epoch);
+  }
+
+  /**
+   * The shard is arriving at the group, so that it is asked there again and nowhere else; the writes to a shard
+   * that moves stand still meanwhile, which is why the pauses are short at first.
+   */
+  #notReady(batch: Batch, operation: Operation, retryAfterMs: number): void {
+    const dispatcher = this.#dispatcher;
+    if (dispatcher.routes.gidFor(operation) !== batch.lane.group.gid) {
+      // A detour came too early: back to the source, which may be there again.
+      operation.trouble = troubles.notReady;
+      dispatcher.route(operation);
+      return;
+    }
+    let delayMs = retryAfterMs;
+    // With no time at all it is a read whose answer did not fit the frame any more.
+    if (retryAfterMs > 0) {
+      const now = this.#now();
+      batch.isBehind = true;
+      if (operation.arrivingSinceMs < 0) operation.arrivingSinceMs = now;
+      const elapsedMs = now - operation.arrivingSinceMs;
+      if (elapsedMs >= tuning.arrival)
+        delayMs = Math.max(delayMs, seekDelayMs(dispatcher.ports.random, elapsedMs));
+    }
+    dispatcher.pause(operation, delayMs, troubles.notReady);
+  }
+
   #redirect(batch: Batch, operation: Operation, gid: number, epoch: number): void {
     const dispatcher = this.#dispatcher;
     const { routes } = dispatcher;
+    operation.arrivingSinceMs = -1;
     routes.patch(operation.shard, gid, epoch);
     const owner = routes.owner[operation.shard] as number;
     const learned = owner !== batch.lane.group.gid || routes.epoch[operation.shard] !== operation.epoch;
@@ -168,6 +211,7 @@ export class Answers implements BatchOwner {
       dispatcher.route(operation);
       return;
     }
+    batch.isBehind = true;
     dispatcher.needConfig();
     dispatcher.pause(operation, tuning.staleRoute + this.#jitter(operation), troubles.moved);
   }
@@ -256,6 +300,16 @@ export class Answers implements BatchOwner {
     }
     this.#again(batch.list, trouble);
   }
+}
+
+/** Only the group that serves a shard says such a thing about it. */
+function isServed({ status }: Result): boolean {
+  return (
+    status !== Status.wrongGroup &&
+    status !== Status.moved &&
+    status !== Status.notReady &&
+    status !== Status.refused
+  );
 }
 
 function overload(text: string): Trouble {

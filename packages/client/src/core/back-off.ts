@@ -17,6 +17,15 @@ export function seekDelayMs(random: Random, elapsedMs: number): number {
 }
 
 /**
+ * Pause of a write that was refused to slow its shard down. Never shorter than asked for; spread over as much
+ * again, and over ever more for one that had no luck, so that the refused do not come back together.
+ */
+export function throttleDelayMs(random: Random, retryAfterMs: number, pauses: number): number {
+  const spread = Math.min(tuning.throttleMax, Math.max(1, retryAfterMs) * 2 ** Math.min(pauses, 16));
+  return retryAfterMs + random.below(Math.ceil(spread));
+}
+
+/**
  * Budget for retries that add load to a store which asked for less. Each costs 5 of at most 500 tokens; each
  * frame that succeeded pays back half a token, so that retries settle at a tenth of the requests; time pays
  * back a little, so that a client which only ever sees refusals still asks now and then.

@@ -36,6 +36,8 @@ export class Batch implements Pending {
   readonly lane: Lane;
   readonly link: Link;
   readonly list: readonly Operation[];
+  /** The replica that answered did not know of a move yet. */
+  isBehind = false;
   readonly #owner: BatchOwner;
   #handled = 0;
 
@@ -112,7 +114,7 @@ export function encodeWrites(
   const floor = session.floor;
   writeBatchHead(out, { session: session.id, floor });
   for (const operation of list) {
-    operation.epoch = routes.epoch[operation.shard] as number;
+    operation.epoch = routes.epochFor(operation);
     operation.seqOffset = operation.seq - floor;
     operation.phase = Phase.sent;
     writeCommand(out, operation);
@@ -139,7 +141,7 @@ export function encodeReads(
     count: list.length,
   });
   for (const operation of list) {
-    operation.epoch = routes.epoch[operation.shard] as number;
+    operation.epoch = routes.epochFor(operation);
     operation.phase = Phase.sent;
     writeRead(out, operation);
   }

@@ -175,6 +175,7 @@ export class ClientCore implements LinkOwner {
   #onRoutes(): void {
     const config = this.routes.config;
     if (config !== undefined) this.links.take(config);
+    this.#configFailures = 0;
     this.#dispatcher.onRoutes();
     this.#endRouteWaits(undefined);
   }
@@ -227,7 +228,7 @@ export class ClientCore implements LinkOwner {
         if (!(error instanceof DecodeError)) throw error;
       }
       const isNews = (this.routes.config?.number ?? -1) > before;
-      this.#configFailures = isNews ? 0 : Math.min(8, this.#configFailures + 1);
+      if (!isNews) this.#configFailures = Math.min(8, this.#configFailures + 1);
       if (this.#dispatcher.parkedOperations > 0 || this.#routeWaits.size > 0) this.#needConfig();
     });
   }

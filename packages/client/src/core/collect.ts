@@ -21,7 +21,7 @@ function nextOf(dispatcher: Dispatcher, lane: Lane): Operation | undefined {
     if (operation === undefined) return undefined;
     if (operation.phase === Phase.done) {
       lane.shift();
-    } else if (dispatcher.routes.owner[operation.shard] !== lane.group.gid) {
+    } else if (dispatcher.routes.gidFor(operation) !== lane.group.gid) {
       lane.shift();
       dispatcher.route(operation);
     } else {

@@ -5,6 +5,7 @@ import { Answers } from './answers.ts';
 import { RetryBudget } from './back-off.ts';
 import { Batch, encodeReads, encodeWrites } from './batch.ts';
 import { collectReads, collectWrites } from './collect.ts';
+import { chooseDetours } from './detours.ts';
 import { type ClientFailure, type FailureCode, failure, type Trouble, troubles } from './failure.ts';
 import { Group, type Lane } from './group.ts';
 import type { Link } from './link.ts';
@@ -28,6 +29,10 @@ export function outcomeOf(operation: Operation): Outcome {
   const isDoubtful =
     operation instanceof WriteOperation && (operation.doubtful || operation.phase === Phase.sent);
   return isDoubtful ? 'unknown' : 'not-applied';
+}
+
+function endDetour(operation: Operation): void {
+  operation.detour = undefined;
 }
 
 export interface DispatcherParts {
@@ -137,7 +142,7 @@ export class Dispatcher {
     if (operation.shard === BY_KEY) {
       operation.shard = shardOf(operation.key, routes.shardCount, this.ports.hasher);
     }
-    const gid = routes.owner[operation.shard] as number;
+    const gid = routes.gidFor(operation);
     const group = gid === 0 ? undefined : this.#group(gid);
     if (group === undefined) {
       this.#park(operation, gid === 0 ? troubles.noOwner : troubles.noGroup);
@@ -147,6 +152,7 @@ export class Dispatcher {
     const lane = isWrite ? group.writeLane() : this.#readLane(group, operation as ReadOperation);
     const isRepeat = operation.phase !== Phase.idle;
     operation.phase = Phase.queued;
+    if (operation.detour !== undefined) lane.hasGuests = true;
     if (isRepeat) lane.again.push(operation);
     else lane.fresh.push(operation);
     this.#backlog.add(lane);
@@ -158,7 +164,6 @@ export class Dispatcher {
     operation.trouble = trouble;
     operation.phase = Phase.waiting;
     operation.redirects = 0;
-    operation.pauses++;
     operation.retryAtMs = this.ports.clock.monoMs() + Math.max(1, delayMs);
     this.#waiting.push(operation);
     this.#armWait(operation.retryAtMs);
@@ -276,36 +281,69 @@ export class Dispatcher {
     this.#isFlushDue = false;
     const now = this.ports.clock.monoMs();
     for (const lane of [...this.#backlog]) {
-      this.#pump(lane, now);
+      while (this.#pump(lane, now));
+      if (lane.length > 0 && lane.sortedVersion !== this.routes.version) this.#sort(lane);
       if (lane.length === 0) this.#backlog.delete(lane);
     }
   }
 
-  #pump(lane: Lane, now: number): void {
+  /** Sends the next batch of the lane; false if nothing more can be sent now. */
+  #pump(lane: Lane, now: number): boolean {
     const { group } = lane;
-    for (;;) {
-      while (lane.peek()?.phase === Phase.done) lane.shift();
-      if (lane.length === 0 || now < lane.pausedUntilMs) return;
-      const onTheirWay = lane.batchesInFlight;
-      if (onTheirWay >= this.settings.batchesInFlightMax) return;
-      if (onTheirWay > 0) {
-        // The first answer will say whether this store leads at all.
-        if (lane.needsLeader && !group.confirmed) return;
-        if (lane.length < 1 << (onTheirWay - 1)) return;
-      }
-      const choice = chooseTarget(lane, this.links, now);
-      if (!('link' in choice)) {
-        if (choice.allDead) {
-          lane.trouble = troubles.unreachable;
-          // Its stores may have other addresses by now, or other replicas.
-          this.needConfig();
-        }
-        group.noteMiss(now);
-        this.lookAgain(lane, choice.waitMs);
-        return;
-      }
+    while (lane.peek()?.phase === Phase.done) lane.shift();
+    if (lane.length === 0) return false;
+    if (now < lane.pausedUntilMs) {
+      if (lane.trouble === troubles.leaderless) this.#detour(lane, now);
+      return false;
+    }
+    const onTheirWay = lane.batchesInFlight;
+    if (onTheirWay >= this.settings.batchesInFlightMax) return false;
+    if (onTheirWay > 0) {
+      // The first answer will say whether this store leads at all.
+      if (lane.needsLeader && !group.confirmed) return false;
+      if (lane.length < 1 << (onTheirWay - 1)) return false;
+    }
+    const choice = chooseTarget(lane, this.links, now);
+    if ('link' in choice) {
       const room = this.settings.inFlightMax - choice.link.inFlight;
-      if (room <= 0 || !this.#send(lane, choice.link, room, now)) return;
+      return room > 0 && this.#send(lane, choice.link, room, now);
+    }
+    group.noteMiss(now);
+    let { waitMs } = choice;
+    if (choice.allDead) {
+      lane.trouble = troubles.unreachable;
+      // Its stores may have other addresses by now, or other replicas.
+      this.needConfig();
+      waitMs = Math.min(waitMs, this.#detour(lane, now));
+    }
+    if (lane.length > 0) this.lookAgain(lane, waitMs);
+    return false;
+  }
+
+  /**
+   * Nobody leads the lane's group. Operations that were on a detour to it go home, some of those at home on a
+   * detour; says in how many ms the next may.
+   */
+  #detour(lane: Lane, now: number): number {
+    if (lane.hasGuests) {
+      lane.hasGuests = false;
+      for (const queue of [lane.again, lane.fresh]) queue.each(endDetour);
+      this.#sort(lane);
+    }
+    const { marked, againMs } = chooseDetours(lane.group, this.routes, this.ports.random, now);
+    if (marked > 0) for (const other of lane.group.lanes.values()) this.#sort(other);
+    return againMs;
+  }
+
+  /** Sends on what does not belong to the lane, or no more. */
+  #sort(lane: Lane): void {
+    lane.sortedVersion = this.routes.version;
+    for (const queue of [lane.again, lane.fresh]) {
+      for (const operation of queue.takeAll()) {
+        if (operation.phase === Phase.done) continue;
+        if (this.routes.gidFor(operation) === lane.group.gid) queue.push(operation);
+        else this.route(operation);
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 import { BatchStatus, Status, sessionLimits } from '@flotilla/wire';
 import { expect, test } from 'vitest';
-import { answers, type SeenWrite } from '../testing/fake-cluster.ts';
+import { answers, type SeenWrite } from '../testing/fake-store.ts';
 import { Harness } from '../testing/harness.ts';
 
 /** Where and as what a key was sent, attempt by attempt. */

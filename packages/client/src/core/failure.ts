@@ -62,6 +62,7 @@ type TroubleName =
   | 'unreachable'
   | 'leaderless'
   | 'notReady'
+  | 'throttled'
   | 'lost'
   | 'unknown'
   | 'noSession'
@@ -76,6 +77,10 @@ export const troubles: { readonly [name in TroubleName]: Trouble } = {
   unreachable: { kind: 'unreachable', text: 'no store of the group takes connections' },
   leaderless: { kind: 'leaderless', text: 'the group has no leader' },
   notReady: { kind: 'not-ready', text: 'the shard is arriving at its new group' },
+  throttled: {
+    kind: 'overload',
+    text: 'writes to the shard are slowed down, so that its move to another group can catch up: send less, or allow more time',
+  },
   lost: { kind: 'lost', text: 'the connection was lost before the answer came' },
   unknown: { kind: 'lost', text: 'leadership was lost before the fate of the write was known' },
   noSession: { kind: 'session', text: 'no store issued a session for writes' },

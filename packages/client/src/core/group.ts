@@ -35,6 +35,10 @@ export class Lane {
   misses = 0;
   /** Why nothing is sent just now; for the message of an operation that runs out of time. */
   trouble: Trouble | undefined;
+  /** Some of what waits here is on a detour. */
+  hasGuests = false;
+  /** Version of the routes under which everything here was seen to belong here. */
+  sortedVersion = 0;
 
   constructor(group: Group, isWrite: boolean, level: ReadLevel, maxAgeMs: number) {
     this.group = group;
@@ -72,6 +76,8 @@ export class Group {
   misses = 0;
   /** Since when the leader is sought; undefined while one is known to answer. */
   seekingSinceMs: number | undefined;
+  /** When the targets of its moves may be tried again. */
+  detourAtMs = 0;
   #missedMs = 0;
   readonly lanes: Map<number, Lane> = new Map();
 

@@ -15,6 +15,12 @@ export type Phase = (typeof Phase)[keyof typeof Phase];
 /** The shard follows from the key. */
 export const BY_KEY = -1;
 
+/** A try at the target of a move whose source cannot be reached: see `detours.ts`. */
+export interface Detour {
+  readonly gid: number;
+  readonly epoch: number;
+}
+
 export abstract class Operation {
   phase: Phase = Phase.idle;
   shard: number = BY_KEY;
@@ -24,8 +30,11 @@ export abstract class Operation {
   deadlineMs = 0;
   /** Attempts in a row that were sent elsewhere without a pause. */
   redirects = 0;
-  /** Pauses so far. */
+  /** Pauses so far that grow from one to the next. */
   pauses = 0;
+  /** Since when its shard has been arriving where it was asked for; -1 if it is not. */
+  arrivingSinceMs = -1;
+  detour: Detour | undefined;
   /** End of the pause, while waiting. */
   retryAtMs = 0;
   /** What the client counts for it. */

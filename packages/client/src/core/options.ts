@@ -88,6 +88,12 @@ export const tuning = {
   seekMax: 1_000,
   /** A move leaves the old place behind; refusals that teach nothing wait at least this long. */
   staleRoute: 25,
+  /** A shard that arrives is asked for as often as its group says, and only later ever more rarely. */
+  arrival: 250,
+  /** The longest pause of a write to a shard whose writers are slowed down. */
+  throttleMax: 500,
+  /** Shards that are tried at once at the targets of their moves while a source cannot be reached. */
+  detoursMax: 64,
   configAskMin: 25,
   configAskMax: 1_000,
   /** Deadlines are looked at no more often than this. */

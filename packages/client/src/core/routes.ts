@@ -1,4 +1,5 @@
 import { applyConfigDelta, type ClusterConfig, readConfig, readConfigDelta } from '@flotilla/wire';
+import type { Operation } from './operation.ts';
 
 /**
  * What the client believes about where shards live: the newest config, and over it what stores said while
@@ -9,6 +10,8 @@ export class Routes {
   /** Owner gid of each shard; 0 while nobody owns it. */
   owner: Uint32Array = new Uint32Array(0);
   epoch: Uint32Array = new Uint32Array(0);
+  /** Raised with everything that is learned: what waits in a place may belong elsewhere since. */
+  version = 0;
 
   get shardCount(): number {
     return this.owner.length;
@@ -35,6 +38,7 @@ export class Routes {
       this.epoch = new Uint32Array(config.shards.length);
     }
     this.config = config;
+    this.version++;
     for (let shard = 0; shard < config.shards.length; shard++) {
       const record = config.shards[shard] as ClusterConfig['shards'][number];
       if (record.epoch < (this.epoch[shard] as number)) continue;
@@ -49,6 +53,22 @@ export class Routes {
     if (gid === 0 || shard >= this.owner.length || epoch <= (this.epoch[shard] as number)) return false;
     this.owner[shard] = gid;
     this.epoch[shard] = epoch;
+    this.version++;
     return true;
+  }
+
+  /** Which group an operation goes to. A detour is over as soon as anything is learned of its shard. */
+  gidFor(operation: Operation): number {
+    const { detour, shard } = operation;
+    if (detour !== undefined) {
+      if (this.epoch[shard] === detour.epoch - 1) return detour.gid;
+      operation.detour = undefined;
+    }
+    return this.owner[shard] as number;
+  }
+
+  /** The epoch under which it asks there. */
+  epochFor(operation: Operation): number {
+    return operation.detour?.epoch ?? (this.epoch[operation.shard] as number);
   }
 }

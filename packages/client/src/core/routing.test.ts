@@ -1,6 +1,6 @@
 import { BatchStatus } from '@flotilla/wire';
 import { expect, test } from 'vitest';
-import { answers } from '../testing/fake-cluster.ts';
+import { answers } from '../testing/fake-store.ts';
 import { Harness } from '../testing/harness.ts';
 
 test('a leader hint is followed at once and remembered', () => {
