@@ -1,15 +1,18 @@
 import { Reader, type Writer } from '@flotilla/base';
+import type { Hasher } from '@flotilla/ports';
 import {
   blankCommand,
   type Command,
   commandFault,
   type EntryHead,
   isRefused,
+  Op,
   readBatchHead,
   readCommand,
   Status,
   sessionLimits,
   sessionOpenedAt,
+  shardOf,
   writeElsewhere,
   writeRefused,
   writeStatus,
@@ -22,7 +25,8 @@ import { mixSession, type SessionTable } from './session-table.ts';
 import { type Shard, ShardState } from './shard.ts';
 import type { ShardTable } from './shard-table.ts';
 
-const NOT_READY_RETRY_MS = 50;
+const NOT_READY_RETRY_MS = 10;
+const THROTTLED_RETRY_MS = 100;
 const TOO_MANY_SESSIONS_RETRY_MS = 1000;
 
 /** Answers for a shard that is not served here at the epoch that the client believes in. */
@@ -57,6 +61,7 @@ export class BatchApplier {
   readonly #shards: ShardTable;
   readonly #sessions: SessionTable;
   readonly #executor: Executor;
+  readonly #hasher: Hasher;
   readonly #command: Command = blankCommand();
   /** Of the batch that is being applied. */
   #session: Uint8Array = new Uint8Array(0);
@@ -64,7 +69,8 @@ export class BatchApplier {
   #openedAt = 0;
   #floor = 0;
 
-  constructor(gid: number, shards: ShardTable, sessions: SessionTable, executor: Executor) {
+  constructor(gid: number, shards: ShardTable, sessions: SessionTable, executor: Executor, hasher: Hasher) {
+    this.#hasher = hasher;
     this.#gid = gid;
     this.#shards = shards;
     this.#sessions = sessions;
@@ -99,11 +105,28 @@ export class BatchApplier {
     }
     const fault = commandFault(command);
     if (fault !== undefined || refused) {
-      if (out !== undefined) writeRefused(out, fault ?? 'the leader of the group refused it');
+      if (out !== undefined) this.#writeRefusal(fault, out);
       return;
     }
+    shard.operations++;
+    shard.trafficBytes += command.key.length + command.value.length;
     const now = Math.max(stamp, shard.timeFloor);
     this.#applyInSession(shard, now, out);
+  }
+
+  /**
+   * The leader marks what it must not propose in one bit. Why follows from the command: what has no fault and
+   * is at its place here was marked because the shard's writers are to slow down.
+   */
+  #writeRefusal(fault: string | undefined, out: Writer): void {
+    const { shard, op, key } = this.#command;
+    if (fault !== undefined) {
+      writeRefused(out, fault);
+    } else if (op === Op.deleteRange || shardOf(key, this.#shards.shardCount, this.#hasher) === shard) {
+      writeWait(out, Status.throttled, THROTTLED_RETRY_MS);
+    } else {
+      writeRefused(out, `its key does not belong to shard ${shard}`);
+    }
   }
 
   /** The checks of the session protocol, in its order; only an execution changes anything. */

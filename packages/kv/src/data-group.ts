@@ -9,6 +9,8 @@ import {
   limits,
   MoveAnswer,
   type MoveEntry,
+  type MoveQuestion,
+  type MoveReply,
   MoveStep,
   type Read,
   readEntryHead,
@@ -16,13 +18,13 @@ import {
   readTimeBody,
   stampEntry,
   type TimeShare,
+  Verdict,
   writeMoveEntry,
   writeRefused,
   writeTimeBody,
 } from '@flotilla/wire';
 import { BatchApplier, noSuchShard, writeNotHere } from './batch.ts';
 import { isWalkable } from './batch-walk.ts';
-import type { Digest } from './digest.ts';
 import { NewerFormatError } from './errors.ts';
 import { Executor } from './executor.ts';
 import { getU53, setU53 } from './fields.ts';
@@ -31,6 +33,8 @@ import { RecordTable } from './record-table.ts';
 import { SessionTable } from './session-table.ts';
 import { type Shard, ShardState } from './shard.ts';
 import { answerRead } from './shard-reads.ts';
+import { readShard, writeShard } from './shard-record.ts';
+import { isKnown, type ShardDigest, type ShardLoad, type ShardStatus, statusOf } from './shard-status.ts';
 import { ShardTable } from './shard-table.ts';
 import { countDue, findNextDue, removeDue } from './upkeep.ts';
 
@@ -53,26 +57,6 @@ export interface DataGroupOptions {
   readonly shardCount: number;
   /** Bound of the cache of session rows. */
   readonly rowCacheBytes?: number;
-}
-
-export interface ShardStatus {
-  readonly shard: number;
-  readonly state: ShardState;
-  readonly fence: number;
-  readonly moveId: number;
-  readonly epoch: number;
-  readonly generation: number;
-  readonly revision: number;
-  readonly timeFloor: number;
-  readonly recordCount: number;
-  /** Keys and values, without overhead. */
-  readonly recordBytes: number;
-  readonly rowCount: number;
-}
-
-export interface ShardDigest {
-  readonly records: Digest;
-  readonly rows: Digest;
 }
 
 const GROUP_FORMAT = 1;
@@ -129,7 +113,7 @@ export class DataGroup {
     this.#shardHead = keys.head(GROUP_SHARD, 0, GroupKind.shard);
     this.#shards = new ShardTable(options.shardCount, keys);
     const executor = new Executor(store, this.#records);
-    this.#batches = new BatchApplier(options.gid, this.#shards, this.#sessions, executor);
+    this.#batches = new BatchApplier(options.gid, this.#shards, this.#sessions, executor, hasher);
   }
 
   /** Rebuilds memory from the stored state; called before anything else. What was not flushed is forgotten. */
@@ -157,7 +141,7 @@ export class DataGroup {
         number < this.#shards.shardCount,
         () => `shard ${number} is stored, of ${this.#shards.shardCount}`,
       );
-      this.#shards.make(number).read(value);
+      readShard(value, this.#shards.make(number));
       return true;
     });
     for (const shard of this.#shards.known) {
@@ -262,8 +246,13 @@ export class DataGroup {
     return Math.max(shard.timeFloor, this.#lastStamp);
   }
 
-  /** Nothing is dropped by range yet. */
-  durable(): void {}
+  /** Everything applied up to `index` survives a crash: what it gave up is deleted. */
+  durable(_index: number): void {}
+
+  /** Answers a question about a shard that moves away, on the applied state of this replica. */
+  answer(_question: MoveQuestion): MoveReply {
+    return { verdict: Verdict.notSource };
+  }
 
   /** Writes back what `apply` kept in memory; called before the store's transaction ends. */
   flush(): void {
@@ -272,7 +261,7 @@ export class DataGroup {
     for (const shard of this.#shards.known) {
       if (!shard.dirty) continue;
       writer.reset();
-      shard.write(writer);
+      writeShard(writer, shard);
       this.#store.put(shard.key, writer.finish());
       shard.dirty = false;
     }
@@ -292,7 +281,10 @@ export class DataGroup {
     } else if (shard?.state !== ShardState.serving || shard.epoch !== read.epoch) {
       writeNotHere(out, this.#gid, shard);
     } else {
+      const before = out.length;
       answerRead(this.#store, this.#records, shard, read, this.#now(shard), out);
+      shard.operations++;
+      shard.trafficBytes += read.key.length + out.length - before;
     }
   }
 
@@ -329,23 +321,21 @@ export class DataGroup {
     return shares.length === 0 ? undefined : timeEntry(shares, stamp);
   }
 
+  /** Undefined for a shard that never was here: Absent, with fence 0. */
+  shard(number: number): ShardStatus | undefined {
+    const shard = this.#shards.get(number);
+    return shard !== undefined && isKnown(shard) ? statusOf(shard) : undefined;
+  }
+
   /** All shards of which this group knows anything, by number. */
   *shards(): Generator<ShardStatus> {
-    for (const shard of this.#shards.known) {
-      if (shard.state === ShardState.absent && shard.fence === 0) continue;
-      yield {
-        shard: shard.number,
-        state: shard.state,
-        fence: shard.fence,
-        moveId: shard.moveId,
-        epoch: shard.epoch,
-        generation: shard.generation,
-        revision: shard.revision,
-        timeFloor: shard.timeFloor,
-        recordCount: shard.recordCount,
-        recordBytes: shard.recordBytes,
-        rowCount: shard.rowCount,
-      };
+    for (const shard of this.#shards.known) if (isKnown(shard)) yield statusOf(shard);
+  }
+
+  /** What each shard had to do on this replica since it was loaded: a hint for whoever balances. */
+  *loads(): Generator<ShardLoad> {
+    for (const { number, operations, trafficBytes } of this.#shards.known) {
+      if (operations > 0) yield { shard: number, operations, bytes: trafficBytes };
     }
   }
 

@@ -1,8 +1,11 @@
-export type { DataGroupOptions, ShardDigest, ShardStatus } from './data-group.ts';
+export type { DataGroupOptions } from './data-group.ts';
 export { DataGroup, moveEntry, timeEntry } from './data-group.ts';
 export type { Digest } from './digest.ts';
 export { NewerFormatError } from './errors.ts';
 export { GROUP_SHARD } from './keys.ts';
-export type { Placement } from './prepare.ts';
+export type { Admits, Placement } from './prepare.ts';
 export { prepareBatch } from './prepare.ts';
 export { ShardState } from './shard.ts';
+export type { ShardNames } from './shard-record.ts';
+export { readShardNames } from './shard-record.ts';
+export type { ExportStatus, ShardDigest, ShardLoad, ShardStatus, StagingStatus } from './shard-status.ts';

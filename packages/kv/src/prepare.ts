@@ -5,6 +5,7 @@ import {
   type Command,
   checkCommandCount,
   clearLeaderPart,
+  commandBytes,
   commandFault,
   ENTRY_BYTES_MAX,
   ENTRY_FORMAT,
@@ -26,6 +27,9 @@ export interface Placement {
   readonly hasher: Hasher;
 }
 
+/** Asked of every command that may be executed, with its weight; what it does not admit is told to wait. */
+export type Admits = (shard: number, bytes: number) => boolean;
+
 const scratch: Command = blankCommand();
 
 /**
@@ -36,14 +40,19 @@ const scratch: Command = blankCommand();
  * A bad command among good ones is refused alone. A batch that cannot be walked to its end is refused whole,
  * because nobody can say where its next command begins.
  */
-export function prepareBatch(entry: Uint8Array, stamp: number, placement?: Placement): string | undefined {
+export function prepareBatch(
+  entry: Uint8Array,
+  stamp: number,
+  placement?: Placement,
+  admits?: Admits,
+): string | undefined {
   if (entry.length > ENTRY_BYTES_MAX) return `a batch of ${entry.length} bytes (limit ${ENTRY_BYTES_MAX})`;
   try {
     const head = readEntryHead(entry);
     if (head.format !== ENTRY_FORMAT) return `entry format ${head.format} (this group takes ${ENTRY_FORMAT})`;
     if (head.kind !== EntryBody.clientBatch) return `an entry of kind ${head.kind} from a client`;
     clearLeaderPart(entry, head);
-    walk(entry, head, placement);
+    walk(entry, head, placement, admits);
   } catch (error) {
     if (error instanceof DecodeError) return error.message;
     throw error;
@@ -52,7 +61,12 @@ export function prepareBatch(entry: Uint8Array, stamp: number, placement?: Place
   return undefined;
 }
 
-function walk(entry: Uint8Array, head: EntryHead, placement: Placement | undefined): void {
+function walk(
+  entry: Uint8Array,
+  head: EntryHead,
+  placement: Placement | undefined,
+  admits: Admits | undefined,
+): void {
   const from = new Reader(entry, head.bodyAt);
   const batch = readBatchHead(from);
   if (batch.floor > Number.MAX_SAFE_INTEGER - sessionLimits.window) {
@@ -61,7 +75,9 @@ function walk(entry: Uint8Array, head: EntryHead, placement: Placement | undefin
   checkCommandCount(head.count, from);
   for (let at = 0; at < head.count; at++) {
     readCommand(from, scratch);
-    if (isBad(scratch, placement)) refuseCommand(entry, head, at);
+    const isTaken =
+      !isBad(scratch, placement) && (admits === undefined || admits(scratch.shard, commandBytes(scratch)));
+    if (!isTaken) refuseCommand(entry, head, at);
   }
   from.expectEnd();
 }

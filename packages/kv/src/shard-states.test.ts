@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { NewerFormatError } from './errors.ts';
 import { GROUP_SHARD, GroupKind, KeySpace } from './keys.ts';
 import { Shard, ShardState } from './shard.ts';
+import { readShard, writeShard } from './shard-record.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { bytes, command, PREFIX, Rig, sessionOf } from './testing/rig.ts';
 
@@ -20,11 +21,13 @@ function freeze(shard: Shard): void {
   shard.hintGid = 9;
   shard.hintEpoch = 2;
   shard.fence = 5;
-  shard.openExport = { moveId: 5, from: 1, index: 40 };
+  shard.moveId = 5;
+  shard.setExport(5, 1, 40, 0);
 }
 
 function beginImport(shard: Shard): void {
   shard.state = ShardState.importing;
+  shard.moveId = 5;
   shard.staging = {
     sourceGid: 3,
     sourceIncarnation: 11,
@@ -50,6 +53,8 @@ describe('first assignment', () => {
         state: ShardState.serving,
         fence: 8,
         moveId: 8,
+        hintGid: 0,
+        hintEpoch: 0,
         epoch: 3,
         generation: 1,
         revision: 0,
@@ -57,6 +62,8 @@ describe('first assignment', () => {
         recordCount: 0,
         recordBytes: 0,
         rowCount: 0,
+        openExport: undefined,
+        staging: undefined,
       },
     ]);
   });
@@ -106,7 +113,7 @@ describe('a shard that is not served here', () => {
     ['never seen', new Rig(), Status.wrongGroup, { gid: 0, epoch: 0 }],
     ['gone', rigWith(forget), Status.wrongGroup, hint],
     ['frozen', rigWith(freeze), Status.moved, hint],
-    ['importing', rigWith(beginImport), Status.notReady, { retryAfterMs: 50 }],
+    ['importing', rigWith(beginImport), Status.notReady, { retryAfterMs: 10 }],
   ];
 
   test.each(cases)('that is %s refuses commands and reads, and nothing changes', (_, rig, status, rest) => {
@@ -134,9 +141,9 @@ describe('a shard that is not served here', () => {
       const rig = rigWith(change);
       const before = rig.dump();
       const stored = new Shard(0, new KeySpace(PREFIX));
-      stored.read(rig.store.get(stored.key) as Uint8Array);
+      readShard(rig.store.get(stored.key) as Uint8Array, stored);
       const out = new Writer(256);
-      stored.write(out);
+      writeShard(out, stored);
       expect(out.finish()).toEqual(rig.store.get(stored.key));
       rig.restart();
       expect(rig.dump()).toEqual(before);

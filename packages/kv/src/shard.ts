@@ -1,21 +1,27 @@
-import { assert, Reader, type Writer } from '@flotilla/base';
+import { assert } from '@flotilla/base';
 import { DigestSum } from './digest.ts';
-import { NewerFormatError } from './errors.ts';
 import { GroupKind, type KeySpace, Kind } from './keys.ts';
 
 /**
- * State of one shard in one group. All fields up to `openExport` and `staging` are replicated state: equal on
- * all replicas, stored in the shard record, part of every group snapshot. Steps of moves between groups will
- * use the states Importing and Frozen; they are stored and answered for already, and nothing enters them yet.
+ * State of one shard in one group. Everything but the fields that say otherwise is replicated: equal on all
+ * replicas, stored in the shard record, part of every group snapshot. All changes of state stand here; which
+ * of them an entry brings about is decided in `move-source` and `move-target`.
  */
 export const ShardState = { absent: 0, importing: 1, serving: 2, frozen: 3 } as const;
 export type ShardState = (typeof ShardState)[keyof typeof ShardState];
 
-/** A source's change index: names of what changed after revision `from`, under generation `index`. */
+/** A source's change index: names of what changed after revision `r0`, under generation `index`. */
 export interface OpenExport {
   readonly moveId: number;
-  from: number;
+  r0: number;
   readonly index: number;
+  /** Over all entries of the index: what they and their items weigh. */
+  bytes: number;
+  /** Where the keys of the index begin. */
+  readonly head: Uint8Array;
+  /** What the entries after revision `talliedTo` weigh: a memory of this replica, not replicated. */
+  talliedTo: number;
+  tallied: number;
 }
 
 /** How far a target has come. */
@@ -27,9 +33,6 @@ export interface Staging {
   /** Every staged item equals the source's, or the source's revision of it is above this. */
   pos: number;
 }
-
-const SHARD_FORMAT = 1;
-const CURSOR_BYTES_MAX = 2048;
 
 export class Shard {
   readonly number: number;
@@ -58,6 +61,9 @@ export class Shard {
 
   /** Not later than the first time at which something is due; a hint of this replica, not replicated. */
   nextDue: number = Number.POSITIVE_INFINITY;
+  /** Reads and commands of this replica since it was loaded, and their bytes; not replicated. */
+  operations = 0;
+  trafficBytes = 0;
   /** The stored record is older than this one. */
   dirty = false;
   recordHead: Uint8Array = new Uint8Array(0);
@@ -76,16 +82,111 @@ export class Shard {
     this.key[head.length + 1] = number;
   }
 
+  /** Indexes of the entries that began what is kept here; everything else of the shard is given up. */
+  get named(): readonly number[] {
+    const named = this.state === ShardState.absent ? [] : [this.generation];
+    if (this.openExport !== undefined) named.push(this.openExport.index);
+    return named;
+  }
+
   /** Begins to serve an empty copy: the only way in that needs no other group. */
   activateEmpty(moveId: number, epoch: number, index: number): void {
     assert(this.state === ShardState.absent, () => `shard ${this.number} already has a copy here`);
-    assert(moveId > this.fence, () => `move ${moveId} is closed in shard ${this.number}`);
+    this.#open(moveId);
+    this.#beginCopy(moveId, epoch, index);
     this.state = ShardState.serving;
+    this.#close(moveId);
+    this.#forgetHint();
+  }
+
+  /** Begins to note what changes; whatever an older move noted goes. */
+  beginExport(moveId: number, index: number): void {
+    assert(this.state === ShardState.serving, () => `shard ${this.number} is not served here`);
+    this.#open(moveId);
+    this.setExport(moveId, this.revision, index, 0);
+    this.dirty = true;
+  }
+
+  setExport(moveId: number, r0: number, index: number, bytes: number): void {
+    const head = this.#keys.head(this.number, index, Kind.change);
+    this.openExport = { moveId, r0, index, bytes, head, talliedTo: r0, tallied: bytes };
+  }
+
+  /** The one point that decides: from here on the copy never changes again. `time` is its last. */
+  freeze(moveId: number, target: number, time: number): void {
+    assert(this.state === ShardState.serving, () => `shard ${this.number} is not served here`);
+    assert(this.openExport?.moveId === moveId, () => `move ${moveId} has no export of shard ${this.number}`);
+    assert(time >= this.timeFloor, () => `the time of shard ${this.number} goes back to ${time}`);
+    this.#open(moveId);
+    this.state = ShardState.frozen;
+    this.moveId = moveId;
     this.fence = moveId;
+    this.timeFloor = time;
+    this.hintGid = target;
+    this.hintEpoch = this.epoch + 1;
+    this.nextDue = Number.POSITIVE_INFINITY;
+    this.dirty = true;
+  }
+
+  /** Begins a copy of another group's shard; what was here goes, the hint stays. */
+  beginImport(moveId: number, epoch: number, index: number, staging: Staging): void {
+    assert(this.state !== ShardState.serving, () => `shard ${this.number} is served here`);
+    this.#open(moveId);
+    this.#beginCopy(moveId, epoch, index);
+    this.state = ShardState.importing;
+    this.staging = staging;
+  }
+
+  /** The staged copy becomes the live one as it stands. */
+  activate(revision: number, time: number): void {
+    assert(this.state === ShardState.importing, () => `shard ${this.number} has nothing staged`);
+    assert(this.staging?.isComplete === true, () => `the copy of shard ${this.number} is not whole`);
+    assert(this.staging.pos === revision, () => `the copy of shard ${this.number} is not at ${revision}`);
+    this.#open(this.moveId);
+    this.staging = undefined;
+    this.state = ShardState.serving;
+    this.revision = revision;
+    this.timeFloor = time;
+    this.#close(this.moveId);
+    this.#forgetHint();
+  }
+
+  /** Gives up the copy. Fence and hint stay. */
+  becomeAbsent(): void {
+    assert(this.state !== ShardState.serving, () => `shard ${this.number} is served here`);
+    this.#beginCopy(0, 0, 0);
+    this.state = ShardState.absent;
+  }
+
+  /** Closes all moves up to `moveId`: a staging or an export of theirs goes. A frozen copy keeps its own. */
+  raiseFence(moveId: number): void {
+    assert(moveId >= this.fence, () => `the fence of shard ${this.number} falls to ${moveId}`);
+    if (this.state === ShardState.importing && this.moveId <= moveId) this.becomeAbsent();
+    this.#close(moveId);
+  }
+
+  #open(moveId: number): void {
+    assert(moveId > this.fence, () => `move ${moveId} is closed in shard ${this.number}`);
+  }
+
+  #close(moveId: number): void {
+    this.fence = moveId;
+    const open = this.openExport;
+    if (this.state === ShardState.serving && open !== undefined && open.moveId <= moveId) {
+      this.openExport = undefined;
+    }
+    this.dirty = true;
+  }
+
+  #forgetHint(): void {
     this.hintGid = 0;
     this.hintEpoch = 0;
+  }
+
+  #beginCopy(moveId: number, epoch: number, generation: number): void {
     this.moveId = moveId;
     this.epoch = epoch;
+    this.useGeneration(generation);
     this.revision = 0;
     this.timeFloor = 0;
     this.records.reset();
@@ -96,7 +197,6 @@ export class Shard {
     this.openExport = undefined;
     this.staging = undefined;
     this.nextDue = Number.POSITIVE_INFINITY;
-    this.useGeneration(index);
     this.dirty = true;
   }
 
@@ -108,85 +208,26 @@ export class Shard {
     this.expiryHead = this.#keys.head(this.number, generation, Kind.expiry);
   }
 
-  write(out: Writer): void {
-    out.u8(SHARD_FORMAT);
-    out.u8(this.state);
-    out.u53(this.fence);
-    out.u32(this.hintGid);
-    out.u32(this.hintEpoch);
-    if (this.state === ShardState.absent) return;
-    out.u53(this.moveId);
-    out.u32(this.epoch);
-    out.u53(this.generation);
-    out.u53(this.revision);
-    out.u53(this.timeFloor);
-    for (const sum of [this.records, this.rows]) {
-      out.u32(sum.hi);
-      out.u32(sum.lo);
-    }
-    out.u53(this.recordCount);
-    out.u53(this.recordBytes);
-    out.u53(this.rowCount);
-    const open = this.openExport;
-    out.bool(open !== undefined);
-    if (open !== undefined) {
-      out.u53(open.moveId);
-      out.u53(open.from);
-      out.u53(open.index);
-    }
-    const staging = this.staging;
+  /** What holds in every state, checked after every step of a move and wherever a record is read or written. */
+  check(): void {
+    const { state, openExport: open, staging } = this;
     assert(
-      (staging !== undefined) === (this.state === ShardState.importing),
-      'only an importing shard stages',
+      (staging !== undefined) === (state === ShardState.importing),
+      () => `shard ${this.number} in state ${state}: exactly an importing shard stages`,
     );
-    if (staging === undefined) return;
-    out.u32(staging.sourceGid);
-    out.u53(staging.sourceIncarnation);
-    out.bytes16(staging.cursor);
-    out.bool(staging.isComplete);
-    out.u53(staging.pos);
-  }
-
-  read(bytes: Uint8Array): void {
-    const from = new Reader(bytes);
-    const format = from.u8();
-    if (format !== SHARD_FORMAT) {
-      throw new NewerFormatError(
-        `the record of shard ${this.number} has format ${format} and needs a newer version of Flotilla`,
-        { format },
-      );
+    if (state === ShardState.importing) {
+      assert(this.moveId > this.fence, () => `shard ${this.number} stages for closed move ${this.moveId}`);
+    } else if (state !== ShardState.absent) {
+      assert(this.moveId <= this.fence, () => `shard ${this.number}: move ${this.moveId} is still open`);
     }
-    const state = from.u8();
-    assert(state <= ShardState.frozen, () => `stored shard ${this.number} is in state ${state}`);
-    this.state = state as ShardState;
-    this.fence = from.u53();
-    this.hintGid = from.u32();
-    this.hintEpoch = from.u32();
-    if (this.state !== ShardState.absent) this.#readCopy(from);
-    from.expectEnd();
-  }
-
-  #readCopy(from: Reader): void {
-    this.moveId = from.u53();
-    this.epoch = from.u32();
-    this.useGeneration(from.u53());
-    this.revision = from.u53();
-    this.timeFloor = from.u53();
-    for (const sum of [this.records, this.rows]) {
-      sum.hi = from.u32();
-      sum.lo = from.u32();
+    if (state === ShardState.frozen) {
+      assert(open?.moveId === this.moveId, () => `frozen shard ${this.number} lost its export`);
+    } else if (open !== undefined) {
+      assert(state === ShardState.serving, () => `shard ${this.number} exports in state ${state}`);
+      assert(open.moveId > this.fence, () => `shard ${this.number} exports for closed move ${open.moveId}`);
     }
-    this.recordCount = from.u53();
-    this.recordBytes = from.u53();
-    this.rowCount = from.u53();
-    if (from.bool()) this.openExport = { moveId: from.u53(), from: from.u53(), index: from.u53() };
-    if (this.state !== ShardState.importing) return;
-    this.staging = {
-      sourceGid: from.u32(),
-      sourceIncarnation: from.u53(),
-      cursor: from.bytes16(CURSOR_BYTES_MAX).slice(),
-      isComplete: from.bool(),
-      pos: from.u53(),
-    };
+    if (open === undefined) return;
+    assert(open.r0 <= this.revision, () => `the export of shard ${this.number} begins in the future`);
+    assert(open.bytes >= 0, () => `the change index of shard ${this.number} weighs ${open.bytes}`);
   }
 }

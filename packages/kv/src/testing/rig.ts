@@ -18,6 +18,7 @@ import { DataGroup, moveEntry, timeEntry } from '../data-group.ts';
 import { KeySpace } from '../keys.ts';
 import { prepareBatch } from '../prepare.ts';
 import { Shard } from '../shard.ts';
+import { readShard, writeShard } from '../shard-record.ts';
 import { MemoryStore } from './memory-store.ts';
 
 /** One data group without consensus: entries are applied as they come. For tests of this package. */
@@ -124,10 +125,10 @@ export class Rig {
   rewriteShard(number: number, change: (shard: Shard) => void): void {
     this.group.flush();
     const shard = new Shard(number, new KeySpace(this.#prefix));
-    shard.read(must(this.store.get(shard.key), 'a stored shard'));
+    readShard(must(this.store.get(shard.key), 'a stored shard'), shard);
     change(shard);
     const out = new Writer(256);
-    shard.write(out);
+    writeShard(out, shard);
     this.store.put(shard.key, out.finish());
     this.group = this.open();
   }
