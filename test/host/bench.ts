@@ -72,6 +72,7 @@ export class BenchStore {
   state: MemoryStateStore;
   diskMs = 0.2;
   wallOffsetMs = 0;
+  monoOffsetMs = 0;
   freeBytes = 100 * GIB;
   readonly fatal: string[] = [];
   readonly events: string[] = [];
@@ -107,7 +108,10 @@ export class BenchStore {
     const state = this.hooks.stateStore?.(this.state) ?? this.state;
     const host = new Host(
       {
-        clock: { monoMs: () => time.monoMs(), wallMs: () => time.wallMs() + this.wallOffsetMs },
+        clock: {
+          monoMs: () => time.monoMs() + this.monoOffsetMs,
+          wallMs: () => time.wallMs() + this.wallOffsetMs,
+        },
         timers,
         random: new Prng(this.#bench.seed).fork(`${this.id} ${++this.#lives}`),
         hasher: new QuickHash(),
@@ -222,8 +226,8 @@ export class Bench {
   }
 
   /** Creates a group on all its stores. */
-  found(gid = 1, places: readonly ReplicaPlace[] = this.places()): void {
-    const group: GroupName = { gid, incarnation: 1 };
+  found(gid = 1, places: readonly ReplicaPlace[] = this.places(), incarnation = 1): void {
+    const group: GroupName = { gid, incarnation };
     for (const place of places) {
       this.store(place.storeId).host.create(group, place.raftId, places, (refused) => {
         if (refused !== undefined) throw new Error(refused);

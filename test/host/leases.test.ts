@@ -39,6 +39,21 @@ describe('the lease', () => {
     for (const follower of bench.followers()) expect(answered(bench, follower.look()).value).toBe('a');
   });
 
+  test('can be asked for: held by the leader that serves, by no follower, and not after a stall', () => {
+    for (const leaseEnabled of [true, false]) {
+      const bench = new Bench(3, { leaseEnabled }).withLeader();
+      bench.run(200);
+      const leader = bench.leader();
+      expect(bench.stores.filter((store) => store.host.holdsLease(store.replica()))).toEqual([leader]);
+      leader.pause();
+      bench.run(160);
+      expect(leader.host.holdsLease(leader.replica())).toBe(false);
+      leader.resume();
+      bench.run(200);
+      expect(bench.leaderOf()?.host.holdsLease(bench.leader().replica())).toBe(true);
+    }
+  });
+
   test('is off: every read at a leader of several voters takes a round', () => {
     const bench = new Bench(3, { leaseEnabled: false }).withLeader();
     bench.run(200);
@@ -142,6 +157,22 @@ describe('the lease', () => {
     expect(leader.host.leaseReads).toBe(before);
     bench.run(200);
     expect(readHow(bench, bench.leader())).toBe('lease');
+  });
+
+  test('is gone after a stall that is just long enough, wherever it begins between two ticks', () => {
+    for (let at = 0; at < 50; at += 5) {
+      const bench = new Bench().withLeader();
+      bench.write('a');
+      bench.run(200 + at);
+      const leader = bench.leader();
+      leader.pause();
+      bench.run(101);
+      const before = leader.host.leaseReads;
+      const look = leader.look();
+      leader.resume();
+      bench.until(() => look.isDone);
+      expect(leader.host.leaseReads).toBe(before);
+    }
   });
 
   test('is gone after a step of the wall clock, forward or back, until a later round is answered (R15)', () => {

@@ -86,6 +86,11 @@ export class Failover {
     this.#plan(replica, from, 0);
   }
 
+  /** The replica takes part in nothing any more. */
+  forget(replica: Replica): void {
+    this.#due.delete(replica);
+  }
+
   /** A leader was heard: nothing to do any more. */
   heard(replica: Replica): void {
     this.#tries.delete(replica);

@@ -8,7 +8,7 @@ import {
 } from '@flotilla/base';
 import type { PeerHandler, PeerIdentity, TimerId } from '@flotilla/ports';
 import { RaftStateError } from '@flotilla/raft';
-import type { ReplicaPlace } from '@flotilla/wire';
+import { FrameKind, type ReplicaPlace } from '@flotilla/wire';
 import { refusalOf } from './admission.ts';
 import { makeLogWrite } from './appends.ts';
 import type { AppendWork } from './committer.ts';
@@ -73,7 +73,9 @@ export class Host {
       onDown: (storeId) => this.#peerDown(storeId),
       onBulkDown: (storeId) => this.#bulkDown(storeId),
       onFrame: (storeId, lane, kind, body) => {
-        if (!this.#stopped && this.#parts.mail.take({ storeId, lane, kind, body })) this.#wake();
+        if (this.#stopped) return;
+        if (kind === FrameKind.draining) this.#parts.handAway.noteDraining(storeId);
+        else if (this.#parts.mail.take({ storeId, lane, kind, body })) this.#wake();
       },
     };
     links.bind(handler);
@@ -144,6 +146,18 @@ export class Host {
     });
   }
 
+  /**
+   * Ends the replica of a group that is dismantled, for good: it takes part in nothing from now on, and its log
+   * and state go. `done` comes when no restart can bring it back, or with the reason why it must be asked again.
+   */
+  destroy(group: GroupName, done: (refused: string | undefined) => void): void {
+    const replica = this.#parts.shelf.find(group);
+    this.#parts.shelf.bury(group, (refused) => {
+      if (!this.#stopped) done(refused);
+    });
+    if (replica !== undefined) this.#silence(replica);
+  }
+
   /** Takes the proposal into this turn's batch, or refuses it at once. */
   propose(replica: Replica, proposal: Proposal): void {
     const refusal = refusalOf(replica, proposal, {
@@ -182,9 +196,17 @@ export class Host {
     this.#act(replica, () => replica.raft.transferLeader(to));
   }
 
-  /** Hands every leadership to the follower that is furthest. May be repeated. */
-  handAwayAll(): void {
-    this.#parts.handAway.all(this.#parts.shelf.all());
+  /**
+   * Before a planned stop: tells all other stores to hand nothing to this one, and hands every leadership to the
+   * follower that is furthest. To be repeated until true: then nothing is led here that another could take.
+   */
+  drain(): boolean {
+    return this.#parts.handAway.drain(this.#parts.shelf.all(), this.#peers.keys());
+  }
+
+  /** True while this replica leads, has applied the first entry of its term, and holds its lease. */
+  holdsLease(replica: Replica): boolean {
+    return this.#parts.reads.reader.holdsLease(replica);
   }
 
   // Inbox
@@ -214,6 +236,7 @@ export class Host {
   #peerDown(storeId: StoreId): void {
     if (this.#stopped) return;
     this.#peers.delete(storeId);
+    this.#parts.handAway.dropped(storeId);
     this.#parts.outbox.drop(storeId);
     this.#bulkDown(storeId);
     this.#parts.failover.dropped(storeId, this.#parts.shelf.all());
@@ -409,7 +432,7 @@ export class Host {
 
   #tick(): void {
     const now = this.#ports.clock.monoMs();
-    this.#parts.stalls.ticked();
+    this.#parts.stalls.observe();
     for (const replica of this.#parts.shelf.all()) {
       if (replica.broken !== undefined) continue;
       // A promise also binds its giver: no campaign of its own meanwhile.
@@ -448,15 +471,22 @@ export class Host {
       if (!isReplicaFault(cause, this.#options.isReplicaFault)) throw cause;
       if (replica.broken !== undefined) return;
       this.#parts.shelf.quarantine(replica, cause as Error);
-      replica.refuseWaiting();
-      replica.reads.refuseAll({ kind: 'not-leader' });
-      this.#parts.applier.drop(replica);
-      this.#parts.receiver.forget(replica);
-      if (replica.wasLeader) this.#endLeadership(replica);
-      else replica.losePending();
-      // Replies of what was refused leave with the next turn.
-      this.#wake();
+      this.#silence(replica);
     }
+  }
+
+  /** Whoever waits for a replica that takes part in nothing any more is told so, and nothing of it goes on. */
+  #silence(replica: Replica): void {
+    replica.refuseWaiting();
+    this.#parts.reads.drop(replica);
+    this.#parts.applier.drop(replica);
+    this.#parts.receiver.forget(replica);
+    this.#parts.failover.forget(replica);
+    this.#dirty.delete(replica);
+    if (replica.wasLeader) this.#endLeadership(replica);
+    else replica.losePending();
+    // Replies of what was refused leave with the next turn.
+    this.#wake();
   }
 
   #fatal(what: string, cause: Error | undefined): void {

@@ -33,6 +33,12 @@ export class ReadDesk {
     return true;
   }
 
+  /** The replica takes part in nothing any more. */
+  drop(replica: Replica): void {
+    replica.reads.refuseAll({ kind: 'not-leader' });
+    this.#waiting.delete(replica);
+  }
+
   /** Answers what can be answered. Returns the replicas whose core was asked something. */
   answer(): readonly Replica[] {
     if (this.#waiting.size === 0) return [];

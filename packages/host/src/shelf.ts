@@ -10,6 +10,7 @@ import {
 } from '@flotilla/base';
 import type { ReplicaRecord } from '@flotilla/ports';
 import type { ReplicaPlace } from '@flotilla/wire';
+import { Burials } from './burials.ts';
 import { isReplicaFault } from './faults.ts';
 import type { HostOptions, HostPorts } from './host-ports.ts';
 import {
@@ -36,7 +37,7 @@ export interface UnopenedReplica {
   readonly why: string;
 }
 
-/** The replicas of one store: opening, creating, installing, quarantine. At most one incarnation of a gid. */
+/** The replicas of one store: opening, creating, installing, quarantine, end. At most one incarnation of a gid. */
 export class ReplicaShelf {
   readonly budget: { bytes: number } = { bytes: 0 };
   readonly #ports: HostPorts;
@@ -44,7 +45,8 @@ export class ReplicaShelf {
   readonly #tuning: HostTuning;
   readonly #failed: (what: string, cause: Error) => void;
   readonly #replicas = new Map<number, Replica>();
-  readonly #creating = new Set<number>();
+  readonly #creating = new Map<number, GroupName>();
+  readonly #burials: Burials;
   /** Groups whose replica could not be opened, and why. */
   readonly #unopened = new Map<number, UnopenedReplica>();
   #stopped = false;
@@ -59,11 +61,13 @@ export class ReplicaShelf {
     this.#ports = ports;
     this.#options = options;
     this.#tuning = tuning;
+    this.#burials = new Burials(ports, failed);
   }
 
   /** Nothing is written any more. */
   stop(): void {
     this.#stopped = true;
+    this.#burials.stop();
   }
 
   all(): Iterable<Replica> {
@@ -95,7 +99,10 @@ export class ReplicaShelf {
       this.#cannotOpen(group, 0, new CorruptionError('its record in the log is damaged'));
     }
     for (const record of records) {
-      if (record.removed) continue;
+      if (record.removed) {
+        this.#burials.releaseRemains(record.group);
+        continue;
+      }
       try {
         opened.push(this.#open(record, holdBackUntil));
       } catch (cause) {
@@ -177,7 +184,7 @@ export class ReplicaShelf {
       done(undefined, refused);
       return;
     }
-    this.#creating.add(group.gid);
+    this.#creating.set(group.gid, group);
     const voters = members.map((place) => place.raftId).sort((left, right) => left - right);
     const confState = { voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
     const meta = { appliedIndex: 0, appliedTerm: 0, confState, members };
@@ -218,9 +225,33 @@ export class ReplicaShelf {
     if (known.some((each) => sameGroup(each, group))) {
       return `a replica of group ${name} exists here or did: its raft ids are never used again`;
     }
-    const other = this.#replicas.get(group.gid);
-    if (other !== undefined) return `group ${other.name} is still here: it must be removed before ${name}`;
+    const other = (this.#replicas.get(group.gid) ?? this.#unopened.get(group.gid))?.group;
+    if (other !== undefined) {
+      return `group ${groupNameText(other)} is still here: it must be removed before ${name}`;
+    }
+    if (this.#burials.has(group.gid)) return `the former group ${group.gid} is being removed`;
     return this.#creating.has(group.gid) ? `a replica of group ${group.gid} is being made` : undefined;
+  }
+
+  /** Ends the replica of the group for good, opened or not; see {@link Burials}. */
+  bury(group: GroupName, done: (refused: string | undefined) => void): void {
+    const { gid } = group;
+    const creating = this.#creating.get(gid);
+    if (creating !== undefined && sameGroup(creating, group)) {
+      done(`the replica of group ${groupNameText(group)} is being made: ask again`);
+      return;
+    }
+    const replica = this.find(group);
+    const unopened = this.#unopened.get(gid);
+    if (replica !== undefined) {
+      this.#replicas.delete(gid);
+      replica.broken ??= 'this replica was removed';
+      this.#burials.begin(group, replica.raftId);
+    } else if (unopened !== undefined && sameGroup(unopened.group, group)) {
+      this.#unopened.delete(gid);
+      this.#burials.begin(group, unopened.raftId);
+    }
+    this.#burials.whenOver(group, () => done(undefined));
   }
 
   /** The pointer to the staged generation is durable. */

@@ -1,17 +1,44 @@
 import { VirtualTime } from '@flotilla/base';
 import { expect, test } from 'vitest';
 import { StallGuard } from './stall-guard.ts';
-import { hostTuning } from './tuning.ts';
+import { hostTuning, wanTuning } from './tuning.ts';
 
-test('a loop that is late by more than the limit raises the barrier to now; a punctual one does not', () => {
+const { heartbeatMs, stallMs } = hostTuning;
+
+test('a loop that ticks in time raises no barrier, on any tuning', () => {
+  for (const tuning of [hostTuning, wanTuning]) {
+    const time = new VirtualTime();
+    const guard = new StallGuard(time, tuning);
+    for (let at = 0; at < 10; at++) {
+      time.advance(tuning.heartbeatMs + 40);
+      guard.observe();
+    }
+    expect(guard.barrier).toBe(Number.NEGATIVE_INFINITY);
+  }
+});
+
+test('a pause beyond the limit raises it to now, whenever it begins between two ticks', () => {
+  for (let sinceTick = 0; sinceTick <= heartbeatMs; sinceTick++) {
+    const time = new VirtualTime();
+    const guard = new StallGuard(time, hostTuning);
+    time.advance(heartbeatMs);
+    guard.observe();
+    time.advance(sinceTick);
+    time.advance(stallMs + 1);
+    guard.observe();
+    expect(guard.barrier).toBe(time.monoMs());
+  }
+});
+
+test('a turn that takes too long by itself counts as a pause', () => {
   const time = new VirtualTime();
   const guard = new StallGuard(time, hostTuning);
-  for (let at = 0; at < 10; at++) {
-    time.advance(hostTuning.heartbeatMs + 40);
-    guard.ticked();
-  }
+  time.advance(heartbeatMs);
+  guard.observe();
+  time.advance(stallMs);
+  guard.observe();
   expect(guard.barrier).toBe(Number.NEGATIVE_INFINITY);
-  time.advance(hostTuning.heartbeatMs + hostTuning.stallMs + 1);
+  time.advance(stallMs + 1);
   guard.observe();
   expect(guard.barrier).toBe(time.monoMs());
 });
@@ -23,7 +50,7 @@ test('a wall clock that steps against the monotonic one raises it, once; one tha
     for (let at = 0; at < 20; at++) {
       time.advance(10);
       time.jumpWall(5);
-      guard.ticked();
+      guard.observe();
     }
     expect(guard.barrier).toBe(Number.NEGATIVE_INFINITY);
     time.jumpWall(step);
@@ -31,7 +58,7 @@ test('a wall clock that steps against the monotonic one raises it, once; one tha
     const raised = time.monoMs();
     expect(guard.barrier).toBe(raised);
     time.advance(10);
-    guard.ticked();
+    guard.observe();
     expect(guard.barrier).toBe(raised);
   }
 });

@@ -14,7 +14,7 @@ export interface HostTuning {
   readonly leaseMs: number;
   /** False where a machine's monotonic clock may stand still: each read then confirms leadership. */
   readonly leaseEnabled: boolean;
-  /** A pause of the loop beyond this ends every lease until a later round is answered. */
+  /** A pause of the loop beyond this, or beyond this less a tick, ends every lease until a later round is answered. */
   readonly stallMs: number;
   /** A step of the wall clock against the monotonic one beyond this does the same. */
   readonly clockStepMs: number;
@@ -101,12 +101,14 @@ export const wanTuning: HostTuning = {
   electionMs: 5_000,
   promiseMs: 750,
   leaseMs: 675,
+  stallMs: 500,
 };
 
 export function checkTuning(tuning: HostTuning): void {
   // Clock rates may differ by 11 %: a lease must end before the promise that it rests on, on any clock.
   assert(tuning.leaseMs * 1.11 <= tuning.promiseMs, 'a lease must be shorter than the promise');
   assert(tuning.heartbeatMs * 2 < tuning.leaseMs, 'a lease must outlive a lost heartbeat');
+  assert(tuning.heartbeatMs * 2 <= tuning.stallMs, 'a tick that comes a little late is no stall');
   assert(tuning.electionMs >= 4 * tuning.promiseMs, 'an election timeout must outlast promises by far');
   assert(tuning.electionMs % tuning.heartbeatMs === 0, 'an election timeout is a whole number of ticks');
   assert(tuning.commitSlowMs < tuning.commitStuckMs, 'slow comes before stuck');

@@ -4,6 +4,7 @@ import type { StoreConfig } from './config/settings.ts';
 /** Promise and lease where heartbeats fit them; equal on all stores, because one rests on the other. */
 const PROMISE_MS = 150;
 const LEASE_MS = 135;
+const STALL_MS = 100;
 
 /**
  * The few numbers that a person sets, and those that follow from them. A promise may be longer than what
@@ -21,5 +22,6 @@ export function hostTuningOf(
     promiseMs,
     leaseMs: lease ? LEASE_MS : Math.floor(promiseMs * (LEASE_MS / PROMISE_MS)),
     leaseEnabled: lease,
+    stallMs: Math.max(STALL_MS, 2 * heartbeat),
   };
 }

@@ -41,6 +41,9 @@ export class StoreNode {
   #timer: TimerId | undefined;
   #stopped = false;
   #draining = false;
+  #isDrained = false;
+  /** Who waits for the drain to end. */
+  readonly #drained: (() => void)[] = [];
   #foundProposed = false;
 
   constructor(ports: StorePorts, options: StoreOptions) {
@@ -169,16 +172,21 @@ export class StoreNode {
 
   /** Before a planned stop: leaders elsewhere, no new clients, answers for what is in flight. */
   drain(done: () => void): void {
+    if (this.#isDrained) {
+      done();
+      return;
+    }
+    this.#drained.push(done);
     if (this.#draining) return;
     this.#draining = true;
     this.#service.beginDrain();
     const begunAt = this.#ports.clock.monoMs();
     const poll = (): void => {
       // Again and again: a transfer may fail, and what this store wins meanwhile must go as well.
-      this.host.handAwayAll();
+      const leadsNothing = this.host.drain();
       const isLate = this.#ports.clock.monoMs() - begunAt > DRAIN_MS;
-      const leads = [...this.host.replicas()].some((replica) => replica.isLeader && !replica.isAlone);
-      if (this.#stopped || isLate || (!leads && this.#service.inFlight === 0)) done();
+      this.#isDrained = this.#stopped || isLate || (leadsNothing && this.#service.inFlight === 0);
+      if (this.#isDrained) for (const each of this.#drained.splice(0)) each();
       else this.#ports.timers.set(DRIVER_MS, poll);
     };
     poll();

@@ -28,7 +28,8 @@ export const FrameKind = {
   config: 22,
   adminForward: 23,
   adminForwardReply: 24,
-  notice: 25,
+  /** The sender is about to stop: no leadership is for it while this connection lasts. Without a body. */
+  draining: 25,
   /** Also to clients. Fits exactly one config; who holds another asks for the whole. */
   configDelta: 26,
   moveStep: 27,
