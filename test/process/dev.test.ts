@@ -5,6 +5,7 @@ import { Cluster, devArgs } from './harness/cluster.ts';
 import { freePorts, removeDirectories, temporaryDirectory } from './harness/places.ts';
 import { ends } from './harness/processes.ts';
 import { endAll, flotilla, Running, runShell } from './harness/running.ts';
+import { health } from './harness/waits.ts';
 
 // `flotilla dev` as a person uses it: real processes, Ctrl-C, kill -9, and the data of yesterday.
 
@@ -82,11 +83,11 @@ describe('flotilla dev', () => {
     const ended = await cluster.dev.event('store-ended');
     expect(ended).toMatchObject({ id: 's2', signal: 'SIGKILL', restart: false });
     expect((await cluster.run(['put', 'two', 'of three'])).code).toBe(0);
-    expect(await cluster.health('Degraded')).toBe('Degraded: store s2 is down; all 64 shards are served.');
+    expect(await health(cluster, 'Degraded')).toBe('Degraded: store s2 is down; all 64 shards are served.');
     expect((await cluster.run(['status'])).code).toBe(2);
     const byHand = runShell(ended.command as string);
     await byHand.line(/^store s2 is ready/);
-    expect(await cluster.health('Healthy')).toMatch(/^Healthy: 3 stores up/);
+    expect(await health(cluster, 'Healthy')).toMatch(/^Healthy: 3 stores up/);
     await byHand.stop();
     await cluster.stop();
   });

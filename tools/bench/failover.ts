@@ -9,9 +9,10 @@ import { parseArgs } from 'node:util';
 import { Xxh64 } from '../../packages/base/src/index.ts';
 import { connect, type Db } from '../../packages/client/src/index.ts';
 import { shardOf } from '../../packages/wire/src/index.ts';
-import { Cluster } from '../../test/process/harness/cluster.ts';
+import { Fleet } from '../../test/process/harness/fleet.ts';
 import { removeDirectories } from '../../test/process/harness/places.ts';
-import { endAll, type Running, runShell } from '../../test/process/harness/running.ts';
+import { endAll } from '../../test/process/harness/running.ts';
+import { pause } from '../../test/process/harness/waits.ts';
 
 /** Load before the kill, so that connections, caches and compiled code are as they are in daily life. */
 const WARM_MS = 1_000;
@@ -25,8 +26,6 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 });
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Writers of one group, and the longest time that passed without an acknowledgement. */
 class GroupLoad {
@@ -93,14 +92,12 @@ interface RunResult {
 }
 
 class Failover {
-  readonly #cluster: Cluster;
+  readonly #fleet: Fleet;
   readonly #db: Db;
   readonly #loads: readonly GroupLoad[];
-  readonly #byHand = new Map<string, Running>();
-  readonly #commands = new Map<string, string>();
 
-  constructor(cluster: Cluster, db: Db, loads: readonly GroupLoad[]) {
-    this.#cluster = cluster;
+  constructor(fleet: Fleet, db: Db, loads: readonly GroupLoad[]) {
+    this.#fleet = fleet;
     this.#db = db;
     this.#loads = loads;
   }
@@ -110,7 +107,7 @@ class Failover {
     await pause(WARM_MS);
     for (const load of this.#loads) load.reset();
     const killedMs = performance.now();
-    await this.#kill(store);
+    await this.#fleet.kill(store);
     await this.#settled(killedMs);
     const gapMs = Object.fromEntries(this.#loads.map((load) => [load.gid, Math.round(load.longestGapMs)]));
     const errors = this.#loads.reduce((sum, load) => sum + load.errors, 0);
@@ -130,17 +127,6 @@ class Failover {
     return { store: most[0], led: most[1] };
   }
 
-  async #kill(id: string): Promise<void> {
-    const started = this.#byHand.get(id);
-    if (started !== undefined) {
-      started.signal('SIGKILL');
-      return;
-    }
-    process.kill(this.#cluster.store(id).pid, 'SIGKILL');
-    const { command } = await this.#cluster.dev.event('store-ended', this.#commands.size);
-    this.#commands.set(id, command as string);
-  }
-
   /** Every group has answered for a while after its last long gap. */
   async #settled(killedMs: number): Promise<void> {
     for (;;) {
@@ -152,9 +138,7 @@ class Failover {
   }
 
   async #startAgain(id: string): Promise<void> {
-    const running = runShell(this.#commands.get(id) as string);
-    this.#byHand.set(id, running);
-    await running.line(new RegExp(`^store ${id} is ready`));
+    await this.#fleet.revive(id);
     for (;;) {
       const { problems } = await this.#db.admin.status();
       if (problems.length === 0) return;
@@ -176,12 +160,12 @@ function resultLine(number: number, { store, led, gapMs, errors }: RunResult): s
 }
 
 async function main(): Promise<void> {
-  const cluster = await Cluster.start();
-  const db = await connect({ endpoints: [...cluster.endpoints], timeoutMs: 30_000 });
+  const fleet = await Fleet.around({ more: 0 });
+  const db = await connect({ endpoints: fleet.endpoints, timeoutMs: 30_000 });
   const loads = [...(await keysOf(db))].map(
     ([gid, keys]) => new GroupLoad(gid, db, keys, Number(options.callers)),
   );
-  const failover = new Failover(cluster, db, loads);
+  const failover = new Failover(fleet, db, loads);
   const longest: number[] = [];
   for (let number = 1; number <= Number(options.runs); number++) {
     const result = await failover.run();

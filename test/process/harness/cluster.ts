@@ -65,16 +65,6 @@ export class Cluster {
     return out === '' ? [] : out.split('\n').map((line) => JSON.parse(line));
   }
 
-  /** The first line of status once it begins so: what stores know of each other follows events by a moment. */
-  async health(word: 'Healthy' | 'Degraded' | 'Unavailable'): Promise<string> {
-    const deadline = performance.now() + 30_000;
-    for (;;) {
-      const { out } = await this.run(['status']);
-      const first = out.split('\n')[0] ?? '';
-      if (first.startsWith(word) || performance.now() > deadline) return first;
-    }
-  }
-
   async stop(): Promise<void> {
     const { code } = await this.dev.stop();
     if (code !== 0) throw new Error(`dev ended with ${code}: ${this.dev.err.join('\n')}`);

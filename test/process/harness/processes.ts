@@ -1,12 +1,9 @@
 import { isAlive } from './running.ts';
+import { until } from './waits.ts';
 
 /** Processes that are not our children. */
 
-/** Resolves when the process is gone. Nobody tells us, so this looks, at short distances and not for ever. */
-export async function ends(pid: number, patienceMs = 20_000): Promise<void> {
-  const deadline = performance.now() + patienceMs;
-  while (isAlive(pid)) {
-    if (performance.now() > deadline) throw new Error(`process ${pid} still runs`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** Resolves when the process is gone. */
+export async function ends(pid: number): Promise<void> {
+  await until(`the end of process ${pid}`, () => (isAlive(pid) ? undefined : true), 20_000);
 }

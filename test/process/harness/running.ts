@@ -90,12 +90,15 @@ export class Running {
     );
   }
 
-  /** The `skip`-th event of that name on standard output. */
-  event(name: string, skip = 0): Promise<Readonly<Record<string, unknown>>> {
-    return this.#until(`the event ${name}`, () => {
-      const events = this.out.map(parse).filter((value) => value?.event === name);
-      return events[skip];
-    });
+  /** The first event of that name on standard output that has these fields. */
+  event(
+    name: string,
+    fields: Readonly<Record<string, unknown>> = {},
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const wanted = Object.entries({ event: name, ...fields });
+    return this.#until(`the event ${name}`, () =>
+      this.out.map(parse).find((value) => wanted.every(([field, each]) => value?.[field] === each)),
+    );
   }
 
   async stop(signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<Exit> {
