@@ -207,6 +207,12 @@ export class Dispatcher {
     homeless.push(...this.#parked);
     this.#parked = [];
     for (const operation of homeless) if (operation.phase !== Phase.done) this.route(operation);
+    // What waits because nobody knew where its shard is need wait no longer.
+    for (const operation of this.#waiting) {
+      const isFound = this.routes.epochFor(operation) !== operation.epoch;
+      if (operation.trouble === troubles.moved && isFound) operation.retryAtMs = 0;
+    }
+    this.#endWaits();
     this.wake();
   }
 
@@ -395,6 +401,7 @@ export class Dispatcher {
   }
 
   #endWaits(): void {
+    if (this.#waitTimer !== undefined) this.ports.timers.clear(this.#waitTimer);
     this.#waitTimer = undefined;
     this.#waitAtMs = Number.POSITIVE_INFINITY;
     const now = this.ports.clock.monoMs();

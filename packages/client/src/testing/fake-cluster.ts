@@ -33,6 +33,8 @@ export class FakeCluster {
   readonly seen: Seen[] = [];
   /** What configs say of a shard in place of the truth. */
   readonly shown: Map<number, ShardRecord> = new Map();
+  /** Stores that hold a replica of a group; all of them unless it is named here. */
+  readonly places: Map<number, readonly string[]> = new Map();
   /** Groups that were dismantled: no config names them, no store has a replica of them. */
   readonly dismantled: Set<number> = new Set();
   clusterId = 'fleet';
@@ -64,6 +66,10 @@ export class FakeCluster {
     return this.stores.get(storeId) as FakeStore;
   }
 
+  storesOf(gid: number): readonly string[] {
+    return this.places.get(gid) ?? [...this.stores.keys()];
+  }
+
   shard(number: number): FakeShard {
     return this.shards[number] as FakeShard;
   }
@@ -86,8 +92,8 @@ export class FakeCluster {
   }
 
   config(): ClusterConfig {
-    const place = (storeId: string, at: number) => ({ raftId: at + 1, storeId, storeIncarnation: 'i' });
-    const replicas = [...this.stores.keys()].map(place);
+    const replicasOf = (gid: number) =>
+      this.storesOf(gid).map((storeId, at) => ({ raftId: at + 1, storeId, storeIncarnation: 'i' }));
     const gids = [...this.leaders.keys()]
       .filter((gid) => !this.dismantled.has(gid))
       .sort((left, right) => left - right);
@@ -97,8 +103,8 @@ export class FakeCluster {
       author: 'test',
       atMs: 0,
       shards: this.shards.map((shard, at) => this.shown.get(at) ?? recordOf(shard)),
-      groups: gids.map((gid) => ({ gid, incarnation: 1, replicas, leaving: false })),
-      controller: { gid: 0, incarnation: 0, replicas, leaving: false },
+      groups: gids.map((gid) => ({ gid, incarnation: 1, replicas: replicasOf(gid), leaving: false })),
+      controller: { gid: 0, incarnation: 0, replicas: replicasOf(0), leaving: false },
       stores: [...this.stores.values()].map((store) => ({
         storeId: store.id,
         incarnation: 'i',

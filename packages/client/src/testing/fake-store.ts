@@ -227,7 +227,9 @@ export class FakeStore implements FakePeer {
     const leader = this.#cluster.leaders.get(seen.gid) ?? '';
     const needsLeader = seen.kind === 'write' || seen.head.level === 0;
     let action = this.script(seen);
-    if (action === 'serve' && this.#cluster.dismantled.has(seen.gid)) action = { bare: BatchStatus.noGroup };
+    const isHere = this.#cluster.storesOf(seen.gid).includes(this.id);
+    if (action === 'serve' && (!isHere || this.#cluster.dismantled.has(seen.gid)))
+      action = { bare: BatchStatus.noGroup };
     if (action === 'serve' && needsLeader && leader !== this.id) action = { notLeader: leader };
     if (action === 'ignore') return;
     if (action === 'break' || action === 'serve-then-break') {
@@ -270,10 +272,12 @@ export class FakeStore implements FakePeer {
 /** Results that scripts like to give. */
 export const answers: {
   readonly moved: (gid: number, epoch: number) => (out: Writer) => void;
+  readonly wrongGroup: (gid: number, epoch: number) => (out: Writer) => void;
   readonly notReady: (ms: number) => (out: Writer) => void;
   readonly sessionExpired: (out: Writer) => void;
 } = {
   moved: (gid, epoch) => (out) => writeElsewhere(out, Status.moved, gid, epoch),
+  wrongGroup: (gid, epoch) => (out) => writeElsewhere(out, Status.wrongGroup, gid, epoch),
   notReady: (ms) => (out) => writeWait(out, Status.notReady, ms),
   sessionExpired: (out) => out.u8(Status.sessionExpired),
 };
