@@ -10,6 +10,7 @@ import { ControllerProposal } from './controller-proposal.ts';
 import { AssignmentDriver } from './drivers/assignments.ts';
 import { Founder } from './drivers/founder.ts';
 import { Registrar } from './drivers/registrar.ts';
+import { ReplicaKeeper } from './drivers/replica-keeper.ts';
 import { ConfigSubscriber } from './drivers/subscriber.ts';
 import { UpkeepDriver } from './drivers/upkeep.ts';
 import { Forwarding } from './forwarding.ts';
@@ -34,6 +35,7 @@ export class StoreNode {
   readonly #forwarding: Forwarding;
   readonly #founder: Founder;
   readonly #subscriber: ConfigSubscriber;
+  readonly #keeper: ReplicaKeeper;
   readonly #drivers: readonly { tick(): void }[];
   readonly #stamps: Stamps;
   readonly #sessionRandom: { u32(): number };
@@ -137,6 +139,10 @@ export class StoreNode {
       now,
     });
     const { storeId, incarnation, address, addressVersion, zone } = options;
+    this.#keeper = new ReplicaKeeper({
+      ...{ storeId, incarnation, host, log: ports.log, config },
+      clusterId: () => this.#clusterId,
+    });
     this.#drivers = [
       this.#founder,
       this.#subscriber,
@@ -271,25 +277,12 @@ export class StoreNode {
     else this.#forwarding.peerDown(storeId);
   }
 
-  /** Creates the replicas that the config gives to this incarnation, and keeps links to all stores. */
+  /** Replicas and links as the config wants them. */
   #reconcile(config: ClusterConfig): void {
     const { links } = this.#ports;
-    const { storeId, incarnation } = this.#options;
     for (const store of config.stores) links.learn(store.storeId, store.address, store.addressVersion);
     this.#wantPeers(config);
-    // The controller group too: a store may have joined before it was told of the founding.
-    const records = config.number === 0 ? [] : [config.controller, ...config.groups];
-    for (const record of records) {
-      const own = record.replicas.find((place) => place.storeId === storeId);
-      const existing = this.host.replica(record.gid);
-      if (own?.storeIncarnation !== incarnation || existing?.group.incarnation === record.incarnation)
-        continue;
-      const group = { gid: record.gid, incarnation: record.incarnation };
-      this.host.create(group, own.raftId, record.replicas, (refused) => {
-        if (refused !== undefined)
-          this.#ports.log.log('info', 'replica-not-created', { gid: record.gid, refused });
-      });
-    }
+    this.#keeper.reconcile();
   }
 
   /** All stores of the config; before the first one, everybody that discovery finds. */
