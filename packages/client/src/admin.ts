@@ -4,8 +4,11 @@ import {
   type AdminResults,
   type ChangeResult,
   type ClusterConfig,
+  type ClusterPolicy,
   CONFIG_SUMMARIES_MAX,
   type ConfigSummary,
+  limits,
+  type MoveProgress,
   readConfig,
   type StatusPage,
   shardOf,
@@ -15,7 +18,23 @@ import { errorOf, InvalidArgumentError, ProtocolError } from './errors.ts';
 import { type CallOptions, checkSignal, timeoutOf, watchSignal } from './promised.ts';
 import { type Bytes, keyOf, textOf, wholeNumber } from './values.ts';
 
+/** Far more than a cluster has open and remembers. */
+const MOVES_MAX = 16 * limits.shardCountMax;
+
 export type ClusterStatus = Omit<StatusPage, 'next'>;
+
+export interface PlanOptions extends CallOptions {
+  /** Only tell what would happen: see `plan` of the result. */
+  readonly plan?: boolean;
+}
+
+export interface MovesOptions extends CallOptions {
+  /** Those that ended lately, too. */
+  readonly all?: boolean;
+}
+
+/** All open moves that config ordered, or the one of them that moves `shard`. */
+export type MoveName = number | { readonly moveId: number; readonly shard: number };
 
 /** Where a key lives now. */
 export interface KeyPlace {
@@ -41,7 +60,7 @@ export class Admin {
   /** Founds groups on stores: `join({ 3: ['s1', 's2', 's3'] })`. The same again is a success. */
   join(
     groups: Readonly<Record<number, readonly string[]>>,
-    options: CallOptions = {},
+    options: PlanOptions = {},
   ): Promise<ChangeResult> {
     const list = Object.entries(groups).map(([gid, stores]) => ({ gid: Number(gid), stores: [...stores] }));
     for (const { gid, stores } of list) {
@@ -50,18 +69,60 @@ export class Admin {
       if (stores.length === 0) return refused(`group ${gid} needs at least one store`);
     }
     if (list.length === 0) return refused('join needs at least one group');
-    return this.#call('join', { requestId: this.#core.requestId(), plan: false, groups: list }, options);
+    return this.#call('join', { ...this.#plannedChange(options), groups: list }, options);
   }
 
   /** Takes groups out; their shards move to the others. */
-  leave(gids: number | readonly number[], options: CallOptions = {}): Promise<ChangeResult> {
+  leave(gids: number | readonly number[], options: PlanOptions = {}): Promise<ChangeResult> {
     const list = typeof gids === 'number' ? [gids] : [...gids];
-    return this.#call('leave', { requestId: this.#core.requestId(), plan: false, gids: list }, options);
+    if (list.length === 0) return refused('leave needs at least one group');
+    return this.#call('leave', { ...this.#plannedChange(options), gids: list }, options);
   }
 
-  /** Moves one shard to a group. */
-  move(shard: number, gid: number, options: CallOptions = {}): Promise<ChangeResult> {
-    return this.#call('move', { requestId: this.#core.requestId(), plan: false, shard, gid }, options);
+  /** Moves one shard to a group; balancing leaves it there until the next join or leave. */
+  move(shard: number, gid: number, options: PlanOptions = {}): Promise<ChangeResult> {
+    return this.#call('move', { ...this.#plannedChange(options), shard, gid }, options);
+  }
+
+  /** Evens out how many shards, and how much load, each group has. */
+  rebalance(options: PlanOptions = {}): Promise<ChangeResult> {
+    return this.#call('rebalance', this.#plannedChange(options), options);
+  }
+
+  /** Holds moves back until `resume`: the shard is served where it is. One that is frozen already goes on. */
+  pause(move: MoveName, options: CallOptions = {}): Promise<ChangeResult> {
+    return this.#call('pause', this.#named(move), options);
+  }
+
+  resume(move: MoveName, options: CallOptions = {}): Promise<ChangeResult> {
+    return this.#call('resume', this.#named(move), options);
+  }
+
+  /** Leaves shards where they are. One that is frozen already goes on to its target. */
+  cancel(move: MoveName, options: CallOptions = {}): Promise<ChangeResult> {
+    return this.#call('cancel', this.#named(move), options);
+  }
+
+  /** Changes how the cluster treats its moves; what is not given stays as it is. */
+  policy(change: Partial<ClusterPolicy>, options: CallOptions = {}): Promise<ChangeResult> {
+    const { auto, moveBytesPerSecond, movesPerStore } = change;
+    const requestId = this.#core.requestId();
+    return this.#call('policy', { requestId, auto, moveBytesPerSecond, movesPerStore }, options);
+  }
+
+  /** Moves under way, by config and shard. */
+  async moves(options: MovesOptions = {}): Promise<readonly MoveProgress[]> {
+    // A move that ends between two pages may stand on both.
+    const found = new Map<string, MoveProgress>();
+    for (let after = ''; ; ) {
+      const page = await this.#call('moves', { all: options.all === true, after }, options);
+      for (const move of page.moves) found.set(`${move.moveId}/${move.shard}`, move);
+      if (page.next === '') break;
+      if (page.next === after || found.size > MOVES_MAX)
+        throw new ProtocolError('the list of moves has no end: update the stores');
+      after = page.next;
+    }
+    return [...found.values()].sort((left, right) => left.moveId - right.moveId || left.shard - right.shard);
   }
 
   /** Asks the leader of a group to hand over to the replica on that store; tells who leads afterwards. */
@@ -129,6 +190,15 @@ export class Admin {
       })),
       configNumber: config.number,
     };
+  }
+
+  #plannedChange(options: PlanOptions): { readonly requestId: string; readonly plan: boolean } {
+    return { requestId: this.#core.requestId(), plan: options.plan === true };
+  }
+
+  #named(move: MoveName): AdminParams['pause'] {
+    const { moveId, shard } = typeof move === 'number' ? { moveId: move, shard: undefined } : move;
+    return { requestId: this.#core.requestId(), moveId, shard };
   }
 
   #call<M extends AdminMethod>(

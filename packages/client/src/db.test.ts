@@ -1,7 +1,6 @@
-import { Prng, VirtualTime, Xxh64 } from '@flotilla/base';
 import { BatchStatus, Status } from '@flotilla/wire';
 import { afterEach, expect, expectTypeOf, test } from 'vitest';
-import { connectOver, parseEndpoints } from './connect.ts';
+import { parseEndpoints } from './connect.ts';
 import type { Db } from './db.ts';
 import {
   AbortedError,
@@ -12,51 +11,8 @@ import {
   NotANumberError,
   UnavailableError,
 } from './errors.ts';
-import type { FlotillaError, KeyRecord } from './index.ts';
-import { FakeCluster } from './testing/fake-cluster.ts';
-import { FakeNetwork } from './testing/fake-network.ts';
-import { jsonCodec } from './testing/harness.ts';
-
-/** The facade beside the fake cluster; virtual time goes on while a promise is open. */
-class Bench {
-  readonly time = new VirtualTime();
-  readonly network = new FakeNetwork(this.time);
-  readonly cluster = new FakeCluster(this.time, this.network, 8, ['s1', 's2', 's3'], [1, 2]);
-
-  connect(): Promise<Db> {
-    const ports = {
-      network: this.network,
-      timers: this.time,
-      clock: this.time,
-      random: new Prng(3),
-      hasher: new Xxh64(),
-      coldCodec: jsonCodec,
-    };
-    return this.run(connectOver(ports, { endpoints: ['s1.test:1', 's2.test:1', 's3.test:1'] }));
-  }
-
-  async run<T>(work: Promise<T>): Promise<T> {
-    let isOver = false;
-    const over = (): void => {
-      isOver = true;
-    };
-    work.then(over, over);
-    for (let step = 0; step < 100_000 && !isOver; step++) {
-      await Promise.resolve();
-      this.time.runNext();
-    }
-    return work;
-  }
-
-  async failureOf(work: Promise<unknown>): Promise<FlotillaError> {
-    return this.run(work).then(
-      () => {
-        throw new Error('it should have failed');
-      },
-      (error) => error,
-    );
-  }
-}
+import type { KeyRecord } from './index.ts';
+import { Bench } from './testing/facade-bench.ts';
 
 let open: Db | undefined;
 afterEach(async () => {

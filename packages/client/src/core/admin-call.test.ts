@@ -1,30 +1,7 @@
-import type { ColdValue } from '@flotilla/ports';
-import { type AdminRequest, FrameKind, parseAdminRequest, readAdmin, writeAdmin } from '@flotilla/wire';
 import { expect, test } from 'vitest';
-import type { FakeEnd } from '../testing/fake-network.ts';
-import { Harness, jsonCodec } from '../testing/harness.ts';
+import { answerAdmin } from '../testing/fake-admin.ts';
+import { Harness } from '../testing/harness.ts';
 import type { AdminCall } from './admin-call.ts';
-
-type Answer = (request: AdminRequest, attempt: number) => ColdValue | 'break';
-
-function answering(harness: Harness, answer: Answer): AdminRequest[] {
-  const seen: AdminRequest[] = [];
-  for (const store of harness.cluster.stores.values()) {
-    store.onAdmin = (end: FakeEnd, body: Uint8Array) => {
-      const { request, cold } = readAdmin(body);
-      const parsed = parseAdminRequest(jsonCodec.decode(cold));
-      seen.push(parsed);
-      const value = answer(parsed, seen.length);
-      if (value === 'break') {
-        store.ends.delete(end);
-        end.close('reset');
-        return;
-      }
-      store.sendFrame(end, FrameKind.adminReply, (out) => writeAdmin(out, request, jsonCodec.encode(value)));
-    };
-  }
-  return seen;
-}
 
 function join(harness: Harness, timeoutMs = 5000): { end?: AdminCall<'join'> } {
   const box: { end?: AdminCall<'join'> } = {};
@@ -40,7 +17,7 @@ const joined = { ok: true, result: { configNumber: 9, changed: true, message: 'g
 
 test('an admin request goes to any store and brings a typed result', () => {
   const harness = new Harness().connect();
-  const seen = answering(harness, () => joined);
+  const seen = answerAdmin(harness.cluster, () => joined);
   const box = join(harness);
   harness.time.advance(50);
   expect(box.end?.result).toEqual(joined.result);
@@ -49,7 +26,7 @@ test('an admin request goes to any store and brings a typed result', () => {
 
 test('a change whose answer was lost is repeated under the same request id, at another store', () => {
   const harness = new Harness().connect();
-  const seen = answering(harness, (_, attempt) => (attempt === 1 ? 'break' : joined));
+  const seen = answerAdmin(harness.cluster, (_, attempt) => (attempt === 1 ? 'break' : joined));
   const box = join(harness);
   harness.time.advance(1000);
   expect(box.end?.result?.configNumber).toBe(9);
@@ -61,7 +38,7 @@ test('a refusal for good ends it with the reason of the store, one for now is re
   const harness = new Harness().connect();
   const refused = { ok: false, code: 'unknown-store', message: 'store s9 is not known', retry: 'never' };
   const later = { ok: false, code: 'no-leader', message: 'the controller has no leader', retry: 'backoff' };
-  const seen = answering(harness, (_, attempt) => (attempt < 4 ? later : refused));
+  const seen = answerAdmin(harness.cluster, (_, attempt) => (attempt < 4 ? later : refused));
   const box = join(harness);
   harness.time.advance(3000);
   expect(seen.length).toBe(4);
@@ -84,7 +61,7 @@ test('without any store an admin request says which were tried', () => {
 
 test('an answer that does not fit its type is a protocol failure, not a crash', () => {
   const harness = new Harness().connect();
-  answering(harness, () => ({ ok: true, result: { configNumber: -1 } }));
+  answerAdmin(harness.cluster, () => ({ ok: true, result: { configNumber: -1 } }));
   const box = join(harness);
   harness.time.advance(50);
   expect(box.end?.failure).toMatchObject({

@@ -1,5 +1,4 @@
 import { Prng, utf8Decode, utf8Encode, VirtualTime, Xxh64 } from '@flotilla/base';
-import type { ColdCodec, ColdValue } from '@flotilla/ports';
 import { Flag, Op, type PageRecord, ReadLevel, Status } from '@flotilla/wire';
 import {
   boundedRange,
@@ -15,20 +14,9 @@ import {
 } from '../core/index.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { FakeNetwork } from './fake-network.ts';
+import { jsonCodec } from './json-codec.ts';
 
 /** A client core beside a fake cluster on virtual time, and short words for what tests do with it. */
-
-/** Cold values as JSON; bytes as lists. Good enough between two ends of one test. */
-export const jsonCodec: ColdCodec = {
-  encode: (value) =>
-    utf8Encode(
-      JSON.stringify(value, (_, each: unknown) => (each instanceof Uint8Array ? { bytes: [...each] } : each)),
-    ),
-  decode: (bytes) =>
-    JSON.parse(utf8Decode(bytes), (_, each: ColdValue & { bytes?: number[] }) =>
-      Array.isArray(each?.bytes) ? Uint8Array.from(each.bytes) : each,
-    ) as ColdValue,
-};
 
 export class TestWrite extends WriteOperation {
   onSettled: (() => void) | undefined;
