@@ -35,12 +35,11 @@ export class ObservedStateStore implements StateStore {
   }
 
   deleteRange(from: Uint8Array, to: Uint8Array): void {
-    if (!this.#digests.drop(from, to)) {
-      this.#inner.scan(from, to, (key, value) => {
-        this.#digests.change(key.slice(), value, undefined);
-        return true;
-      });
-    }
+    this.#inner.scan(from, to, (key, value) => {
+      this.#digests.change(key.slice(), value, undefined);
+      return true;
+    });
+    this.#digests.drop(from, to);
     this.#inner.deleteRange(from, to);
   }
 

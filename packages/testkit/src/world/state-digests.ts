@@ -1,25 +1,122 @@
 import { compareBytes, prefixEnd, Reader, startsWithBytes } from '@flotilla/base';
+import { readShardNames, type ShardNames } from '@flotilla/kv';
+import { DigestPair } from './digest-pair.ts';
+import {
+  copyHead,
+  copyOf,
+  isHostRecord,
+  KIND_AT,
+  PREFIX_BYTES,
+  recordedShardOf,
+  replicaOf,
+  shardOf,
+} from './state-keys.ts';
 
 /**
  * Digests of the applied state of every replica generation in one state store: sums of the hashes of all
- * items, so that order does not matter and a change costs one item. Keys begin with 16 bytes that name group
- * and generation; the byte after them separates the host's own record (0) from the state machine's keys.
+ * items, so that order does not matter and a change costs one item.
+ *
+ * In a data group each copy of a shard has a sum of its own. What no shard record names any more is deleted by
+ * each replica at its leisure, so only named copies count in what is compared between replicas.
  */
 
-const PREFIX_BYTES = 16;
-const GID_NONE = 0xffff_ffff;
+export interface ShardContent {
+  readonly shard: number;
+  readonly names: ShardNames;
+  readonly sum: DigestPair;
+}
 
-export interface Generation {
+/** All copies of one shard in one replica, by the index of the entry that began each. */
+class ShardCopies {
+  readonly sums: Map<number, DigestPair> = new Map();
+  names: ShardNames | undefined;
+}
+
+export class Generation {
   readonly prefix: Uint8Array;
   readonly gid: number;
   readonly incarnation: number;
   readonly generation: number;
-  high: number;
-  low: number;
   /** From the host's record; undefined before it was written. */
   appliedIndex: number | undefined;
   /** Changed since it was last compared. */
-  isDirty: boolean;
+  isDirty = true;
+  readonly #base: DigestPair = new DigestPair();
+  readonly #shards = new Map<number, ShardCopies>();
+  readonly #dirtyShards = new Set<number>();
+
+  constructor(prefix: Uint8Array, gid: number, incarnation: number, generation: number) {
+    this.prefix = prefix;
+    this.gid = gid;
+    this.incarnation = incarnation;
+    this.generation = generation;
+  }
+
+  change(key: Uint8Array, old: Uint8Array | undefined, value: Uint8Array | undefined): void {
+    this.isDirty = true;
+    if (isHostRecord(key)) {
+      if (value !== undefined) this.appliedIndex = appliedIndexOf(value);
+      return;
+    }
+    const shard = shardOf(this.gid, key);
+    if (shard !== undefined) {
+      const sum = sumOf(this.#copies(shard), copyOf(key));
+      this.#dirtyShards.add(shard);
+      if (old !== undefined) sum.add(key, KIND_AT, old, -1);
+      if (value !== undefined) sum.add(key, KIND_AT, value, 1);
+      return;
+    }
+    if (old !== undefined) this.#base.add(key, PREFIX_BYTES, old, -1);
+    if (value !== undefined) this.#base.add(key, PREFIX_BYTES, value, 1);
+    const recorded = this.gid === 0 ? undefined : recordedShardOf(key);
+    if (recorded === undefined) return;
+    this.#copies(recorded).names = value === undefined ? undefined : readShardNames(value);
+    this.#dirtyShards.add(recorded);
+  }
+
+  /** Forgets the copies that lie in [from, to), which nobody reads any more. */
+  drop(from: Uint8Array, to: Uint8Array): void {
+    for (const [shard, copies] of this.#shards) {
+      for (const copy of copies.sums.keys()) {
+        const head = copyHead(this.prefix, shard, copy);
+        if (compareBytes(from, head) <= 0 && compareBytes(head, to) < 0) copies.sums.delete(copy);
+      }
+    }
+  }
+
+  /** Over everything that is named. */
+  digest(): DigestPair {
+    const total = this.#base.copy();
+    for (const [shard, { sums, names }] of this.#shards) {
+      if (names === undefined) continue;
+      for (const copy of names.copies) {
+        const sum = sums.get(copy);
+        if (sum !== undefined) total.mix(sum, shard, copy);
+      }
+    }
+    return total;
+  }
+
+  /** Whole copies that changed since the last call: those that are served, or will not change any more. */
+  takeContents(): readonly ShardContent[] {
+    const contents: ShardContent[] = [];
+    for (const shard of this.#dirtyShards) {
+      const { names, sums } = this.#copies(shard);
+      if (names?.content === undefined) continue;
+      contents.push({ shard, names, sum: sums.get(names.content) ?? new DigestPair() });
+    }
+    this.#dirtyShards.clear();
+    return contents;
+  }
+
+  #copies(shard: number): ShardCopies {
+    let copies = this.#shards.get(shard);
+    if (copies === undefined) {
+      copies = new ShardCopies();
+      this.#shards.set(shard, copies);
+    }
+    return copies;
+  }
 }
 
 export class StateDigests {
@@ -28,20 +125,11 @@ export class StateDigests {
 
   /** The item under `key` changes from `old` to `value`; undefined for absent. */
   change(key: Uint8Array, old: Uint8Array | undefined, value: Uint8Array | undefined): void {
-    const generation = this.#of(key);
-    if (generation === undefined) return;
-    generation.isDirty = true;
-    if (key[PREFIX_BYTES] === 0) {
-      if (value !== undefined) generation.appliedIndex = appliedIndexOf(value);
-      return;
-    }
-    if (old !== undefined) add(generation, key, old, -1);
-    if (value !== undefined) add(generation, key, value, 1);
+    this.#of(key)?.change(key, old, value);
   }
 
-  /** True if [from, to) covers whole generations only; those are forgotten. */
-  drop(from: Uint8Array, to: Uint8Array): boolean {
-    let isWhole = true;
+  /** [from, to) is given up: whole generations of replicas, or single copies of shards. */
+  drop(from: Uint8Array, to: Uint8Array): void {
     for (const generation of [...this.#generations]) {
       const end = prefixEnd(generation.prefix);
       const isOutside =
@@ -49,10 +137,9 @@ export class StateDigests {
       if (isOutside) continue;
       const isInside =
         compareBytes(from, generation.prefix) <= 0 && end !== undefined && compareBytes(end, to) <= 0;
-      if (!isInside) isWhole = false;
-      else this.#forget(generation);
+      if (isInside) this.#forget(generation);
+      else generation.drop(from, to);
     }
-    return isWhole;
   }
 
   /** Generations that changed since the last call. */
@@ -70,24 +157,13 @@ export class StateDigests {
 
   #of(key: Uint8Array): Generation | undefined {
     if (this.#last !== undefined && startsWithBytes(key, this.#last.prefix)) return this.#last;
-    if (key.length <= PREFIX_BYTES) return undefined;
-    const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
-    const gid = view.getUint32(0);
-    if (gid === GID_NONE) return undefined;
-    const incarnation = view.getUint32(4) * 0x1_0000_0000 + view.getUint32(8);
-    const generation = view.getUint32(12);
+    const replica = replicaOf(key);
+    if (replica === undefined) return undefined;
+    const { generation } = replica;
+    const { gid, incarnation } = replica.group;
     let found = this.find(gid, incarnation, generation);
     if (found === undefined) {
-      found = {
-        prefix: key.slice(0, PREFIX_BYTES),
-        gid,
-        incarnation,
-        generation,
-        high: 0,
-        low: 0,
-        appliedIndex: undefined,
-        isDirty: true,
-      };
+      found = new Generation(key.slice(0, PREFIX_BYTES), gid, incarnation, generation);
       this.#generations.push(found);
     }
     this.#last = found;
@@ -107,17 +183,11 @@ function appliedIndexOf(record: Uint8Array): number {
   return from.u53();
 }
 
-function add(generation: Generation, key: Uint8Array, value: Uint8Array, sign: 1 | -1): void {
-  let high = 0x811c9dc5 ^ value.length;
-  let low = 0x9e3779b1 ^ key.length;
-  for (let at = PREFIX_BYTES; at < key.length; at++) {
-    high = Math.imul(high ^ (key[at] as number), 0x01000193);
-    low = Math.imul(low + (key[at] as number), 0x85ebca77);
+function sumOf(copies: ShardCopies, copy: number): DigestPair {
+  let sum = copies.sums.get(copy);
+  if (sum === undefined) {
+    sum = new DigestPair();
+    copies.sums.set(copy, sum);
   }
-  for (let at = 0; at < value.length; at++) {
-    high = Math.imul(high ^ (value[at] as number), 0x01000193);
-    low = Math.imul(low + (value[at] as number), 0x85ebca77) ^ (low >>> 15);
-  }
-  generation.high = (generation.high + Math.imul(high ^ (high >>> 15), sign)) | 0;
-  generation.low = (generation.low + Math.imul(low ^ (low >>> 13), sign)) | 0;
+  return sum;
 }

@@ -1,6 +1,7 @@
 import { type GroupName, sameGroup } from '@flotilla/base';
 import type { LogStore, LogWrite } from '@flotilla/ports';
 import type { ConsensusChecker } from '../checkers/consensus.ts';
+import type { ContentLedger } from '../checkers/content-ledger.ts';
 import type { ReplicaWatch } from '../checkers/replica-watch.ts';
 import type { Generation, StateDigests } from './state-digests.ts';
 
@@ -14,12 +15,14 @@ interface Watched {
 /** One life of one store, as the checker of the whole world sees it. */
 export class StoreWatch {
   readonly #checker: ConsensusChecker;
+  readonly #contents: ContentLedger;
   readonly #store: string;
   readonly #replicas: Watched[] = [];
   #digests: StateDigests | undefined;
 
-  constructor(checker: ConsensusChecker, store: string) {
+  constructor(checker: ConsensusChecker, contents: ContentLedger, store: string) {
     this.#checker = checker;
+    this.#contents = contents;
     this.#store = store;
   }
 
@@ -96,9 +99,13 @@ export class StoreWatch {
 
   #compare(watch: ReplicaWatch, state: Generation): void {
     if (state.appliedIndex === undefined || state.appliedIndex === 0) return;
+    const { high, low } = state.digest();
     this.#checker
       .group({ gid: state.gid, incarnation: state.incarnation })
-      .isAt(watch, state.appliedIndex, state.high, state.low);
+      .isAt(watch, state.appliedIndex, high, low);
+    for (const { shard, names, sum } of state.takeContents()) {
+      this.#contents.isAt(watch.name, shard, names.revision, sum.high, sum.low);
+    }
   }
 
   #find(group: GroupName): Watched | undefined {
