@@ -1,19 +1,51 @@
+import type { MoveStep } from '@flotilla/wire';
 import type { SimCluster } from './sim-cluster.ts';
-import type { FaultAction } from './world/faults.ts';
+import type { FaultAction, Harm, MoveEnd } from './world/faults.ts';
 import type { SimStore } from './world/sim-store.ts';
+
+type Armed = Extract<FaultAction, { kind: 'move-step' }>;
 
 /** Does to a cluster what a schedule says. */
 export class FaultHand {
   readonly #cluster: SimCluster;
-  /** How to undo what was done to leaders, by name. */
+  /** How to undo what was done to stores chosen at the time, by name. */
   readonly #undo = new Map<string, () => void>();
+  /** What waits for a step of a move. */
+  #armed: Armed[] = [];
+  /** How often a fault struck that waited for a step. */
+  strikes = 0;
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
   }
 
+  /** Nothing strikes any more that still waits for its moment. */
+  rest(): void {
+    this.#armed = [];
+  }
+
+  /** A store applied this step of a move, right now and in the middle of its turn. */
+  stepApplied(store: SimStore, step: MoveStep, asLeader: boolean): void {
+    const action = this.#armed.find((each) => each.step === step && each.asLeader === asLeader);
+    if (action === undefined || store.isPaused) return;
+    this.#armed = this.#armed.filter((each) => each !== action);
+    const { time } = this.#cluster.world;
+    time.set(action.delayMs, () => {
+      if (!store.isRunning || store.isPaused) return;
+      this.strikes++;
+      this.#harm(store, action.name, action.harm);
+      time.set(action.forMs, () => this.#end(action.name));
+    });
+  }
+
   /** True if it changed anything. */
   apply(action: FaultAction): boolean {
+    const didHit = this.#apply(action);
+    if (didHit) this.#tellWhomItHits(action);
+    return didHit;
+  }
+
+  #apply(action: FaultAction): boolean {
     const cluster = this.#cluster;
     const { world } = cluster;
     switch (action.kind) {
@@ -65,41 +97,116 @@ export class FaultHand {
         cluster.store(action.store).stepClock(action.ms);
         return true;
       case 'leader-crash':
-        return this.#onLeader(action.gid, action.name, (store) => {
-          store.crash();
-          return () => store.start();
-        });
+        return this.#onLeader(action.gid, action.name, 'crash');
       case 'leader-pause':
-        return this.#onLeader(action.gid, action.name, (store) => {
-          store.pause();
-          return () => store.resume();
-        });
+        return this.#onLeader(action.gid, action.name, 'pause');
       case 'leader-cut':
+        return this.#onLeader(action.gid, action.name, 'cut');
       case 'leader-drop':
-        return this.#onLeader(action.gid, action.name, ({ id }) => {
-          const others = cluster.stores.map((store) => store.id).filter((other) => other !== id);
-          const directions = others.flatMap((other) => [`${id}>${other}`, `${other}>${id}`]);
-          world.links.cut(action.name, directions);
-          if (action.kind === 'leader-drop') for (const other of others) world.hub.breakLinks(id, other);
-          return () => {
-            world.links.heal(action.name);
-            world.hub.release();
-          };
-        });
-      case 'leader-back': {
-        const undo = this.#undo.get(action.name);
-        this.#undo.delete(action.name);
-        undo?.();
-        return undo !== undefined;
+        return this.#onLeader(action.gid, action.name, 'drop');
+      case 'leader-back':
+        return this.#end(action.name);
+      case 'move-frames':
+        Object.assign(world.moveFrames, { loss: action.loss, doubles: action.doubles, late: action.late });
+        return true;
+      case 'move-leader': {
+        const gid = this.#gidOf(action.end, action.choice);
+        return gid !== undefined && this.#onLeader(gid, action.name, action.harm);
+      }
+      case 'move-step':
+        this.#armed.push(action);
+        return true;
+    }
+  }
+
+  /** The group at that end of one of the open moves; undefined while there is none. */
+  #gidOf(end: MoveEnd, choice: number): number | undefined {
+    const moving = (this.#cluster.newestConfig()?.shards ?? []).filter(
+      (shard) => shard.intent !== undefined && shard.owner !== 0,
+    );
+    const shard = moving[choice % Math.max(1, moving.length)];
+    if (shard === undefined) return undefined;
+    if (end === 'controller') return 0;
+    return end === 'source' ? shard.owner : shard.intent?.target;
+  }
+
+  #onLeader(gid: number, name: string, harm: Harm | 'drop'): boolean {
+    const leader = this.#cluster.stores.find((store) => store.node?.host.replica(gid)?.isLeader === true);
+    if (leader === undefined || leader.isPaused) return false;
+    this.#harm(leader, name, harm);
+    return true;
+  }
+
+  #harm(store: SimStore, name: string, harm: Harm | 'drop'): void {
+    this.#cluster.world.events.tell(`${name} is ${store.id}`);
+    this.#undo.set(name, this.#do(store, name, harm));
+    this.#cluster.storesHit([store.id]);
+  }
+
+  /** Returns what undoes it. */
+  #do(store: SimStore, name: string, harm: Harm | 'drop'): () => void {
+    const { world, stores } = this.#cluster;
+    switch (harm) {
+      case 'crash':
+        store.crash();
+        return () => store.start();
+      case 'power-cut':
+        store.powerCut();
+        return () => store.start();
+      case 'pause':
+        store.pause();
+        return () => store.resume();
+      case 'cut':
+      case 'drop': {
+        const others = stores.map((each) => each.id).filter((other) => other !== store.id);
+        world.links.cut(
+          name,
+          others.flatMap((other) => [`${store.id}>${other}`, `${other}>${store.id}`]),
+        );
+        if (harm === 'drop') for (const other of others) world.hub.breakLinks(store.id, other);
+        return () => {
+          world.links.heal(name);
+          world.hub.release();
+        };
       }
     }
   }
 
-  #onLeader(gid: number, name: string, act: (store: SimStore) => () => void): boolean {
-    const leader = this.#cluster.stores.find((store) => store.node?.host.replica(gid)?.isLeader === true);
-    if (leader === undefined || leader.isPaused) return false;
-    this.#cluster.world.events.tell(`${name} is ${leader.id}`);
-    this.#undo.set(name, act(leader));
-    return true;
+  #end(name: string): boolean {
+    const undo = this.#undo.get(name);
+    this.#undo.delete(name);
+    undo?.();
+    return undo !== undefined;
+  }
+
+  /** For the account of moves during which something went wrong. What is chosen at the time tells by itself. */
+  #tellWhomItHits(action: FaultAction): void {
+    const { stores } = this.#cluster;
+    switch (action.kind) {
+      case 'crash':
+      case 'power-cut':
+      case 'fail-commit':
+      case 'pause':
+      case 'stall':
+        this.#cluster.storesHit([action.store]);
+        return;
+      case 'disk':
+        if (action.delayMs > 0) this.#cluster.storesHit([action.store]);
+        return;
+      case 'cut': {
+        const cut = new Set(action.directions.flatMap((direction) => direction.split('>')));
+        this.#cluster.storesHit(stores.map((store) => store.id).filter((id) => cut.has(id)));
+        return;
+      }
+      case 'slow':
+      case 'reset':
+        this.#cluster.storesHit([action.left, action.right]);
+        return;
+      case 'lossy':
+      case 'move-frames':
+        if (action.loss > 0) this.#cluster.storesHit(stores.map((store) => store.id));
+        return;
+      default:
+    }
   }
 }

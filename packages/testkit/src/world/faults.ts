@@ -1,4 +1,5 @@
 import type { Prng } from '@flotilla/base';
+import { MoveStep } from '@flotilla/wire';
 
 /**
  * Faults are data, made before the run: a list that can be printed, cut down and replayed. Times are
@@ -44,7 +45,34 @@ export type FaultAction = { readonly atMs: number } & (
   | { readonly kind: 'leader-drop'; readonly name: string; readonly gid: number }
   /** Undoes the action of that name. */
   | { readonly kind: 'leader-back'; readonly name: string }
+  /** What belongs to moves is lost, doubled or late, some of it by seconds: any age must do no harm. */
+  | { readonly kind: 'move-frames'; readonly loss: number; readonly doubles: number; readonly late: number }
+  /** Whoever leads one end of some open move then, or the controller; ended by a `leader-back`. */
+  | {
+      readonly kind: 'move-leader';
+      readonly name: string;
+      readonly end: MoveEnd;
+      readonly harm: Harm;
+      /** Chooses among the open moves. */
+      readonly choice: number;
+    }
+  /** The next store that applies such a step, as leader or as follower, right after it did. */
+  | {
+      readonly kind: 'move-step';
+      readonly name: string;
+      readonly step: MoveStep;
+      readonly asLeader: boolean;
+      readonly harm: Harm;
+      readonly delayMs: number;
+      readonly forMs: number;
+    }
 );
+
+export type MoveEnd = 'source' | 'target' | 'controller';
+
+/** What happens to one store. */
+export const harms = ['crash', 'power-cut', 'pause', 'cut'] as const;
+export type Harm = (typeof harms)[number];
 
 export const faultKinds = [
   'crash',
@@ -66,8 +94,14 @@ export const faultKinds = [
   'leader-pause',
   'leader-cut',
   'leader-drop',
+  'move-frames',
+  'move-leader',
+  'move-step',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
+
+/** These find something to hit only while shards move. */
+export const moveFaultKinds: readonly FaultKind[] = ['move-frames', 'move-leader', 'move-step'];
 
 /** How often each kind strikes when it is chosen, in milliseconds between two of them. */
 const pauseBetweenMs: { readonly [kind in FaultKind]: readonly [number, number] } = {
@@ -90,7 +124,14 @@ const pauseBetweenMs: { readonly [kind in FaultKind]: readonly [number, number] 
   'leader-pause': [4_000, 15_000],
   'leader-cut': [4_000, 15_000],
   'leader-drop': [1_500, 8_000],
+  'move-frames': [3_000, 12_000],
+  'move-leader': [2_000, 8_000],
+  'move-step': [1_500, 6_000],
 };
+
+/** What is aimed at moves is chosen more often than the rest: there is little else in which a move goes wrong. */
+const AIMED_CHANCE = 0.7;
+const CHANCE = 0.45;
 
 export interface ScheduleOptions {
   readonly stores: readonly string[];
@@ -105,7 +146,10 @@ export interface ScheduleOptions {
 /** A random subset of kinds at random rates: some runs meet one kind often, some all kinds at once. */
 export function makeSchedule(random: Prng, options: ScheduleOptions): FaultAction[] {
   const kinds = options.kinds ?? faultKinds;
-  const chosen = kinds.filter((kind) => random.fork(`choose ${kind}`).chance(kinds.length > 3 ? 0.45 : 1));
+  const chanceOf = (kind: FaultKind): number => (moveFaultKinds.includes(kind) ? AIMED_CHANCE : CHANCE);
+  const chosen = kinds.filter((kind) =>
+    random.fork(`choose ${kind}`).chance(kinds.length > 3 ? chanceOf(kind) : 1),
+  );
   const actions: FaultAction[] = [];
   for (const kind of chosen) {
     const stream = random.fork(kind);
@@ -223,8 +267,42 @@ function strike(
         { atMs, kind, name, gid: random.below(groups + 1) },
         { atMs: later(200, 5_000), kind: 'leader-back', name },
       ];
+    case 'move-frames': {
+      const [loss, doubles, late] = [random.unit() * 0.3, random.unit() * 0.5, random.unit() * 0.5];
+      return [
+        { atMs, kind, loss, doubles, late },
+        { atMs: later(500, 8_000), kind, loss: 0, doubles: 0, late: 0 },
+      ];
+    }
+    case 'move-leader':
+      return [
+        {
+          atMs,
+          kind,
+          name,
+          end: pick(random, ['source', 'target', 'controller']),
+          harm: pick(random, harms),
+          choice: random.u32(),
+        },
+        { atMs: later(100, 4_000), kind: 'leader-back', name },
+      ];
+    case 'move-step':
+      return [
+        {
+          atMs,
+          kind,
+          name,
+          step: pick(random, aimedSteps),
+          asLeader: random.chance(0.8),
+          harm: pick(random, harms),
+          delayMs: random.chance(0.6) ? 0 : random.below(20),
+          forMs: later(20, 3_000) - atMs,
+        },
+      ];
   }
 }
+
+const aimedSteps: readonly MoveStep[] = Object.values(MoveStep);
 
 function cutAndHeal(name: string, atMs: number, untilMs: number, cut: readonly string[]): FaultAction[] {
   return [
@@ -239,53 +317,4 @@ function directions(from: readonly string[], to: readonly string[]): string[] {
 
 function pick<T>(random: Prng, values: readonly T[]): T {
   return values[random.below(values.length)] as T;
-}
-
-export function actionWords(action: FaultAction): string {
-  switch (action.kind) {
-    case 'crash':
-      return `${action.store} crashes`;
-    case 'power-cut':
-      return `${action.store} loses power`;
-    case 'fail-commit':
-      return `the next log commit of ${action.store} fails`;
-    case 'restart':
-      return `${action.store} is started`;
-    case 'pause':
-      return `${action.store} stands still`;
-    case 'resume':
-      return `${action.store} goes on`;
-    case 'cut':
-      return `${action.name}: cut ${action.directions.join(' ')}`;
-    case 'slow':
-      return `${action.name}: ${action.left} and ${action.right} are ${action.ms} ms further apart`;
-    case 'heal':
-      return `${action.name} is over`;
-    case 'reset':
-      return `connections of ${action.left} and ${action.right} break (told: ${action.told.join(', ')})`;
-    case 'lossy': {
-      const percent = (part: number): string => `${Math.round(part * 100)} %`;
-      return `frames: ${percent(action.loss)} lost, ${percent(action.doubles)} doubled, ${percent(action.late)} late`;
-    }
-    case 'damage':
-      return action.probability === 0 ? 'no more damaged bytes' : 'bytes are damaged';
-    case 'disk':
-      return `the disk of ${action.store} takes ${action.delayMs} ms longer`;
-    case 'stall':
-      return `the disk of ${action.store} stalls`;
-    case 'unstall':
-      return `the disk of ${action.store} goes on`;
-    case 'clock-step':
-      return `the wall clock of ${action.store} steps by ${action.ms} ms`;
-    case 'leader-crash':
-      return `${action.name}: the leader of group ${action.gid} crashes`;
-    case 'leader-pause':
-      return `${action.name}: the leader of group ${action.gid} stands still`;
-    case 'leader-cut':
-      return `${action.name}: the leader of group ${action.gid} is cut off from the other stores`;
-    case 'leader-drop':
-      return `${action.name}: the leader of group ${action.gid} loses its connections to the other stores`;
-    case 'leader-back':
-      return `${action.name} is over`;
-  }
 }

@@ -3,14 +3,14 @@ import type { Lane, PeerHandler, PeerLinks, Timers, Urgency } from '@flotilla/po
 import { FrameKind, readBeats, readRaftMessage } from '@flotilla/wire';
 import type { StoreWatch } from './store-watch.ts';
 
-/** What happens to consensus frames on their way, whatever connection carries them. */
+/** What happens to frames of one kind on their way, whatever connection carries them. */
 export interface FrameFaults {
   loss: number;
   doubles: number;
   late: number;
 }
 
-/** Only these may be lost or doubled inside a working connection; streams and questions rest on it. */
+/** Only these and those of moves may be lost or doubled inside a working connection; streams rest on it. */
 const consensus: ReadonlySet<number> = new Set([
   FrameKind.raft,
   FrameKind.beat,
@@ -18,12 +18,24 @@ const consensus: ReadonlySet<number> = new Set([
   FrameKind.voteRefusal,
 ]);
 
+/** On both lanes: nothing in a move may depend on the fate or the age of a message. */
+const ofMoves: ReadonlySet<number> = new Set([
+  FrameKind.moveAsk,
+  FrameKind.moveReply,
+  FrameKind.moveStep,
+  FrameKind.moveStepReply,
+]);
+
 const LATE_MS_MAX = 60;
+/** A late frame of a move may come when the move is over and the next one under way. */
+const AGED_CHANCE = 0.3;
+const AGED_MS_MAX = 6_000;
 
 export interface ObservedLinksParts {
   readonly inner: PeerLinks;
   readonly watch: StoreWatch;
   readonly faults: FrameFaults;
+  readonly moveFaults: FrameFaults;
   readonly random: Prng;
   readonly timers: Timers;
 }
@@ -37,20 +49,27 @@ export class ObservedLinks implements PeerLinks {
   }
 
   send(storeId: StoreId, lane: Lane, kind: number, body: Uint8Array, urgency: Urgency): boolean {
-    const { inner, faults, random, timers } = this.#parts;
-    if (!consensus.has(kind)) return inner.send(storeId, lane, kind, body, urgency);
-    this.#observe(kind, body);
-    if (faults.loss === 0 && faults.doubles === 0 && faults.late === 0) {
+    const { inner, random, timers } = this.#parts;
+    const faults = this.#faultsOf(kind);
+    if (consensus.has(kind)) this.#observe(kind, body);
+    if (faults === undefined || (faults.loss === 0 && faults.doubles === 0 && faults.late === 0)) {
       return inner.send(storeId, lane, kind, body, urgency);
     }
     const again = (): void => {
-      timers.set(random.unit() * LATE_MS_MAX, () => inner.send(storeId, lane, kind, body, urgency));
+      const isAged = faults === this.#parts.moveFaults && random.chance(AGED_CHANCE);
+      const delayMs = random.unit() * (isAged ? AGED_MS_MAX : LATE_MS_MAX);
+      timers.set(delayMs, () => inner.send(storeId, lane, kind, body, urgency));
     };
     if (random.chance(faults.doubles)) again();
     if (random.chance(faults.loss)) return true;
     if (!random.chance(faults.late)) return inner.send(storeId, lane, kind, body, urgency);
     again();
     return true;
+  }
+
+  #faultsOf(kind: number): FrameFaults | undefined {
+    if (consensus.has(kind)) return this.#parts.faults;
+    return ofMoves.has(kind) ? this.#parts.moveFaults : undefined;
   }
 
   #observe(kind: number, body: Uint8Array): void {

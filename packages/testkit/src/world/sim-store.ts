@@ -1,5 +1,6 @@
 import { type Entry, hexEncode, type Prng } from '@flotilla/base';
 import type { HostTuning, Replica } from '@flotilla/host';
+import type { StateView } from '@flotilla/ports';
 import { MemoryLogStore, MemoryStateStore, type MemoryWorld } from '@flotilla/storage';
 import { StoreNode } from '@flotilla/store';
 import { Fabric, type MemoryNetwork, PlainColdCodec, RunLengthCompressor } from '@flotilla/transport';
@@ -31,10 +32,14 @@ export interface SimStoreOptions {
   readonly seeds: readonly string[];
   readonly shardCount: number;
   readonly tuning: Partial<HostTuning>;
+  /** How much of a shard travels at once. */
+  readonly pieceBytes: number;
   readonly disk: DiskQuality;
   readonly clockRate: number;
   readonly wallOffsetMs: number;
   readonly sabotage?: DiskSabotage | undefined;
+  /** Sees every entry right after it was applied. */
+  readonly onApplied: (store: SimStore, replica: Replica, entry: Entry) => void;
 }
 
 /** One life of the process. */
@@ -100,6 +105,15 @@ export class SimStore {
     return this.#life?.gate.isPaused === true;
   }
 
+  get clock(): NodeClock {
+    return this.#clock;
+  }
+
+  /** What its disk holds of the state right now, as far as it was applied. */
+  get state(): StateView {
+    return this.#state;
+  }
+
   /** Undefined while the process does not run. */
   get node(): StoreNode | undefined {
     return this.#life?.node;
@@ -117,7 +131,7 @@ export class SimStore {
       world.events.mixBytes(EventKind.deliver, this.#lives, bytes);
     });
     const log = world.log(this.id);
-    const watch = new StoreWatch(world.checker, this.id);
+    const watch = new StoreWatch(world.checker, world.contents, this.id);
     watch.opens(this.#log);
     const fabric = new Fabric({
       identity: { storeId: this.id, incarnation: this.#incarnation },
@@ -141,6 +155,7 @@ export class SimStore {
       inner: fabric,
       watch,
       faults: world.frames,
+      moveFaults: world.moveFrames,
       random: random.fork('frames'),
       timers: world.time,
     });
@@ -291,6 +306,7 @@ export class SimStore {
   #applied(watch: StoreWatch, replica: Replica, entry: Entry): void {
     watch.find(replica.group)?.appliesTo(entry.index);
     this.#world.events.mix(EventKind.applied, entry.index, entry.term);
+    this.#options.onApplied(this, replica, entry);
   }
 
   #syncMs(): number {

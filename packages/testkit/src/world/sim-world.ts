@@ -2,7 +2,11 @@ import { Prng, VirtualTime, Xxh64 } from '@flotilla/base';
 import type { LogFields, LogLevel, LogSink, Meter } from '@flotilla/ports';
 import { MemoryNetworkHub } from '@flotilla/transport';
 import { ConsensusChecker } from '../checkers/consensus.ts';
+import { ContentLedger } from '../checkers/content-ledger.ts';
 import { CheckFailure } from '../checkers/failure.ts';
+import { ConfigChecker } from '../checkers/moves/config-checker.ts';
+import { MoveChecker } from '../checkers/moves/move-checker.ts';
+import { MoveTally } from '../checkers/moves/move-tally.ts';
 import { EventKind, EventLog } from './event-log.ts';
 import { MemoryMeter } from './memory-observers.ts';
 import type { FrameFaults } from './observed-links.ts';
@@ -17,8 +21,13 @@ export class SimWorld {
   readonly links: SimLinks;
   readonly hub: MemoryNetworkHub;
   readonly checker: ConsensusChecker;
+  readonly contents: ContentLedger = new ContentLedger();
+  readonly moves: MoveChecker = new MoveChecker();
+  readonly configs: ConfigChecker = new ConfigChecker(this.moves, new Xxh64());
+  readonly tally: MoveTally = new MoveTally();
   readonly hasher: Xxh64 = new Xxh64();
   readonly frames: FrameFaults = { loss: 0, doubles: 0, late: 0 };
+  readonly moveFrames: FrameFaults = { loss: 0, doubles: 0, late: 0 };
   /** What links are like in this world when no fault is active. */
   readonly quality: LinkQuality;
   readonly meter: Meter = new MemoryMeter();
@@ -35,6 +44,11 @@ export class SimWorld {
     this.links = new SimLinks(this.random.fork('messages'), this.quality);
     this.hub = new MemoryNetworkHub({ timers: this.time, policy: this.links });
     this.checker = new ConsensusChecker(new Xxh64());
+    this.moves.onStep = (step, before) => this.tally.stepped(step, before);
+    this.configs.onConfig = (config, before) => {
+      this.tally.changed(config, before);
+      this.events.tell(() => `config ${config.number}: ${config.cause}`);
+    };
   }
 
   /** Lets time pass until the condition holds; false if that took longer. Looked at every few milliseconds. */

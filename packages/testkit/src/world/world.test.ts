@@ -3,7 +3,8 @@ import { clockContract, randomContract, timersContract, type WorldLab } from '@f
 import { MemoryNetworkHub } from '@flotilla/transport';
 import { describe, expect, test } from 'vitest';
 import { EventLog } from './event-log.ts';
-import { actionWords, type FaultAction, faultKinds, makeSchedule } from './faults.ts';
+import { actionWords } from './fault-words.ts';
+import { type FaultAction, faultKinds, makeSchedule } from './faults.ts';
 import { GatedNetwork } from './gated-network.ts';
 import { NodeClock, NodeTimers } from './node-clock.ts';
 import { ProcessGate } from './process-gate.ts';
@@ -195,16 +196,17 @@ describe('the schedule of faults', () => {
       expect(count('pause')).toBe(count('resume'));
       expect(count('cut', 'slow')).toBe(count('heal'));
       expect(count('stall')).toBe(count('unstall'));
-      expect(count('leader-crash', 'leader-pause', 'leader-cut', 'leader-drop')).toBe(count('leader-back'));
+      const leaders = ['leader-crash', 'leader-pause', 'leader-cut', 'leader-drop', 'move-leader'];
+      expect(count(...leaders)).toBe(count('leader-back'));
     }
     // Black-outs are power cuts, partitions are cuts, half-open connections are resets.
-    expect(kinds.size).toBe(21);
+    expect(kinds.size).toBe(24);
   });
 
   test('taking one kind away leaves the times of the others as they were', () => {
     const all = makeSchedule(new Prng(3), { ...options, kinds: ['crash', 'reset'] });
     const some = makeSchedule(new Prng(3), { ...options, kinds: ['reset'] });
     expect(all.filter((action) => action.kind === 'reset')).toEqual(some);
-    expect(faultKinds.length).toBe(19);
+    expect(faultKinds.length).toBe(22);
   });
 });
