@@ -16,13 +16,16 @@ export function report(options: SimulationOptions, result: SimulationResult): st
 
 /** The one command that runs the same events again. */
 export function replayCommand(options: SimulationOptions): string {
-  const { seed, seconds, stores = 3, groups = 2, faults } = options;
-  const only = faults === undefined ? '' : ` --faults ${faults.join(',')}`;
-  return `npm run sim -- --seed ${seed} --seconds ${seconds} --stores ${stores} --groups ${groups}${only}`;
+  const { seed, seconds, movesMs = 0, stores, groups, faults } = options;
+  const words = [`--seed ${seed}`, `--seconds ${seconds}`, `--moves ${movesMs}`];
+  if (stores !== undefined) words.push(`--stores ${stores}`);
+  if (groups !== undefined) words.push(`--groups ${groups}`);
+  if (faults !== undefined) words.push(`--faults ${faults.join(',')}`);
+  return `npm run sim -- ${words.join(' ')}`;
 }
 
 /** One line per seed. */
-export function summary(result: SimulationResult, realMs: number): string {
+export function summary(result: Omit<SimulationResult, 'failure' | 'story'>, realMs: number): string {
   const {
     seed,
     operations,
@@ -35,11 +38,13 @@ export function summary(result: SimulationResult, realMs: number): string {
     virtualMs,
     hash,
     recoveryMs,
+    moves,
   } = result;
   return [
     `seed ${String(seed).padEnd(10)}`,
     `${operations} operations (${unknown} unknown)`,
     `${faults} faults`,
+    `${moves.done} moves (${moves.hit} with faults, ${moves.cancelled} cancelled, ${moves.restarted} again)`,
     `${elections} elections`,
     `${snapshots} snapshots`,
     `${crashes} crashes`,

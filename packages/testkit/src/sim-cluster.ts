@@ -1,6 +1,8 @@
 import { assert, must } from '@flotilla/base';
 import type { HostTuning } from '@flotilla/host';
+import type { ClusterConfig } from '@flotilla/wire';
 import { CheckFailure } from './checkers/failure.ts';
+import { EntryWatch } from './entry-watch.ts';
 import { SimClient } from './world/sim-client.ts';
 import { type DiskQuality, type DiskSabotage, SimStore } from './world/sim-store.ts';
 import { SimWorld } from './world/sim-world.ts';
@@ -10,11 +12,13 @@ export interface ClusterOptions {
   readonly groups: number;
   readonly shards: number;
   readonly tuning: Partial<HostTuning>;
+  readonly pieceBytes: number;
   readonly sabotage?: DiskSabotage | undefined;
 }
 
 /** Replicas of one data group, as long as there are so many stores. */
 const REPLICAS = 3;
+const CONFIG_WATCH_MS = 25;
 
 /** A whole cluster in one process: real stores and clients on a simulated world. */
 export class SimCluster {
@@ -22,11 +26,15 @@ export class SimCluster {
   readonly stores: readonly SimStore[];
   readonly clients: SimClient[] = [];
   readonly options: ClusterOptions;
+  readonly entries: EntryWatch;
+  /** The config that each store was seen with last. */
+  readonly #configs = new Map<SimStore, ClusterConfig>();
 
   constructor(seed: number, options: ClusterOptions) {
     assert(options.stores >= 1 && options.groups >= 1, 'a cluster has stores and groups');
     this.options = options;
     this.world = new SimWorld(seed);
+    this.entries = new EntryWatch(this.world, () => this.stores);
     const ids = Array.from({ length: options.stores }, (_, at) => `s${at + 1}`);
     const founders = ids.slice(0, Math.min(ids.length, REPLICAS));
     const random = this.world.random.fork('machines');
@@ -42,6 +50,8 @@ export class SimCluster {
         seeds: founders.map((founder) => `${founder}:7400`),
         shardCount: options.shards,
         tuning: options.tuning,
+        pieceBytes: options.pieceBytes,
+        onApplied: (store, replica, entry) => this.entries.applied(store, replica, entry),
         sabotage: options.sabotage,
         disk,
         clockRate: 1 + (random.unit() - 0.5) * 0.01,
@@ -91,6 +101,28 @@ export class SimCluster {
       this.#fail(`${this.#unserved()} shards are not served 15 s after their groups joined`);
     }
     for (const store of this.stores) store.isSupervised = false;
+    this.#watchConfigs();
+  }
+
+  /** The newest config that the controller group decided on. */
+  newestConfig(): ClusterConfig | undefined {
+    return this.world.configs.newest;
+  }
+
+  /** Something bad happens to these stores: for the account of what moves lived through. */
+  storesHit(ids: readonly string[]): void {
+    this.world.tally.storesHit(ids);
+  }
+
+  /** From now on, and never in the way of anything: every config that a store believes in is a decided one. */
+  #watchConfigs(): void {
+    for (const store of this.stores) {
+      const config = store.node?.config;
+      if (config === undefined || config === this.#configs.get(store)) continue;
+      this.#configs.set(store, config);
+      this.world.configs.held(store.id, config);
+    }
+    this.world.time.set(CONFIG_WATCH_MS, () => this.#watchConfigs());
   }
 
   /** Every store up, nothing slow, nothing cut. */
@@ -98,7 +130,8 @@ export class SimCluster {
     const { world } = this;
     world.links.healAll();
     world.links.quality = world.quality;
-    Object.assign(world.frames, { loss: 0, doubles: 0, late: 0 });
+    for (const frames of [world.frames, world.moveFrames])
+      Object.assign(frames, { loss: 0, doubles: 0, late: 0 });
     for (const store of this.stores) {
       // A commit that was told to fail may do so only now.
       store.isSupervised = true;
@@ -148,12 +181,9 @@ export class SimCluster {
   }
 
   #unserved(): number {
-    const configs = this.stores.map((store) => store.node?.config);
-    const newest = configs.reduce((best, config) =>
-      (config?.number ?? 0) > (best?.number ?? 0) ? config : best,
-    );
-    if (newest === undefined || newest.shards.length === 0) return Number.POSITIVE_INFINITY;
-    return newest.shards.filter((shard) => shard.owner === 0).length;
+    const shards = this.newestConfig()?.shards ?? [];
+    if (shards.length === 0) return Number.POSITIVE_INFINITY;
+    return shards.filter((shard) => shard.owner === 0).length;
   }
 
   #fail(message: string): never {

@@ -1,20 +1,29 @@
-import { assert, InvariantError, type Prng } from '@flotilla/base';
+import { InvariantError, Prng } from '@flotilla/base';
 import type { HostTuning } from '@flotilla/host';
+import { limits } from '@flotilla/wire';
 import { checkAppends, checkCounter } from './checkers/exactly-once.ts';
 import { CheckFailure } from './checkers/failure.ts';
 import type { Operation } from './checkers/history.ts';
 import { checkLinearizability } from './checkers/linearizability.ts';
+import type { MoveCounts } from './checkers/moves/move-tally.ts';
 import { checkScans } from './checkers/scans.ts';
 import { FaultHand } from './fault-hand.ts';
-import { SimCluster } from './sim-cluster.ts';
-import { SimRead } from './workload/calls.ts';
-import { allKeys, type KeySpace, keySpace } from './workload/keys.ts';
-import { Operator } from './workload/operator.ts';
+import { Finale } from './finale.ts';
+import { type ClusterOptions, SimCluster } from './sim-cluster.ts';
+import { type KeySpace, keySpace } from './workload/keys.ts';
+import { Operator, type OperatorParts } from './workload/operator.ts';
 import { Recorder } from './workload/recorder.ts';
+import { caretaker, moveShard, shuffler } from './workload/wishes.ts';
 import { Worker, type WorkerSabotage } from './workload/worker.ts';
 import { EventKind, timeWords } from './world/event-log.ts';
-import { actionWords, type FaultAction, type FaultKind, faultKinds, makeSchedule } from './world/faults.ts';
-import type { SimClient } from './world/sim-client.ts';
+import { actionWords } from './world/fault-words.ts';
+import {
+  type FaultAction,
+  type FaultKind,
+  faultKinds,
+  makeSchedule,
+  moveFaultKinds,
+} from './world/faults.ts';
 import type { DiskSabotage } from './world/sim-store.ts';
 
 export interface SimulationOptions {
@@ -26,6 +35,8 @@ export interface SimulationOptions {
   readonly clients?: number;
   readonly workersPerClient?: number;
   readonly thinkMs?: number;
+  /** Mean pause between two moves of shards, ms; left out: nobody asks for any. */
+  readonly movesMs?: number;
   /** Only these kinds of faults; by default a random choice among all. */
   readonly faults?: readonly FaultKind[];
   /** One thing that is wrong on purpose, to show that the checks notice. */
@@ -47,6 +58,9 @@ export interface SimulationResult {
   readonly crashes: number;
   readonly powerCuts: number;
   readonly faults: number;
+  /** Faults that struck right after a step of a move. */
+  readonly strikes: number;
+  readonly moves: MoveCounts;
   /** From the end of all faults until everything was as it should be. */
   readonly recoveryMs: number;
   readonly failure: CheckFailure | undefined;
@@ -54,6 +68,9 @@ export interface SimulationResult {
   readonly story: readonly string[];
 }
 
+const SHARD_COUNTS = [16, 24, 32] as const;
+/** From one item or little more to the most that there is. */
+const PIECES_BYTES = [64, 512, 4_096, 32_768, limits.importPieceBytes] as const;
 /** Some operators move leaders about all the time. */
 const OPERATOR_PAUSES_MS = [400, 2_000, 6_000] as const;
 /** What may happen to stores that are just about to meet, and for how long. */
@@ -67,9 +84,15 @@ const FOUNDING_FAULTS: readonly FaultKind[] = [
   'disk',
 ];
 const FOUNDING_STORM_MS = 3_000;
-/** Everything must answer again this long after the last fault. */
-const LIVENESS_MS = 30_000;
 const STORY_EVENTS = 30;
+/** What begins, ends or holds up moves comes this much less often than moves of single shards. */
+const SHUFFLES_RARER = 1.5;
+/** While shards move, there are groups enough to move them between. */
+const MOVING_GROUPS_MIN = 2;
+const MOVING_GROUPS_MAX = 7;
+/** Groups that an operator adds where nobody moves anything on purpose. */
+const EXTRA_GROUPS = 2;
+
 /** Mean pauses of a caller. Some clusters are busy, most have time; a busy one costs as much as five others. */
 const LOADS_THINK_MS = [25, 60, 150, 150, 300, 300] as const;
 
@@ -115,23 +138,23 @@ class Simulation {
   readonly #random: Prng;
   readonly #keys: KeySpace;
   readonly #workers: Worker[] = [];
+  readonly #operators: Operator[] = [];
   readonly #thinkMs: number;
-  #operator: Operator | undefined;
   #faults = 0;
   #recoveryMs = 0;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
+    const shape = shapeOf(options);
     this.#cluster = new SimCluster(options.seed, {
-      stores: options.stores ?? 3,
-      groups: options.groups ?? 2,
-      shards: 16,
+      ...shape,
       tuning: tuningOf(options.seed),
       sabotage: isDiskSabotage(options.sabotage) ? options.sabotage : undefined,
     });
     const { world } = this.#cluster;
     world.events.listener = options.trace;
     this.#hand = new FaultHand(this.#cluster);
+    this.#cluster.entries.onStep = (store, step, asLeader) => this.#hand.stepApplied(store, step, asLeader);
     this.#recorder = new Recorder(world.events, () => world.time.monoMs());
     this.#random = world.random.fork('simulation');
     this.#thinkMs = LOADS_THINK_MS[this.#random.below(LOADS_THINK_MS.length)] as number;
@@ -146,14 +169,17 @@ class Simulation {
     this.#cluster.found();
     world.events.tell('the cluster is ready');
     this.#startLoad();
-    this.#startOperator();
+    this.#startOperators();
     world.time.advance(500);
     this.#scheduleFaults();
     world.time.advance(this.#options.seconds * 1_000);
     const healedMs = world.time.monoMs();
     this.#recover();
-    this.#finish();
-    this.#converge();
+    const finale = new Finale({ cluster: this.#cluster, recorder: this.#recorder, keys: this.#keys });
+    finale.answer([...this.#workers, ...this.#operators]);
+    if (this.#options.movesMs !== undefined) finale.settle();
+    finale.converge();
+    finale.checkLeftovers();
     this.#recoveryMs = world.time.monoMs() - healedMs;
     // Until the state of the last entries is committed, and thereby compared.
     world.time.advance(200);
@@ -183,17 +209,33 @@ class Simulation {
     }
   }
 
-  #startOperator(): void {
-    const { world, stores, options } = this.#cluster;
-    this.#operator = new Operator({
-      client: this.#cluster.addClient('op'),
-      random: this.#random.fork('operator'),
+  #startOperators(): void {
+    const { groups } = this.#cluster.options;
+    const { movesMs } = this.#options;
+    const pauseMs = OPERATOR_PAUSES_MS[this.#random.below(OPERATOR_PAUSES_MS.length)] as number;
+    if (movesMs === undefined) {
+      this.#startOperator('op', pauseMs, caretaker(groups + EXTRA_GROUPS));
+      return;
+    }
+    this.#startOperator('op', pauseMs, caretaker(0));
+    this.#startOperator('mover', movesMs, moveShard);
+    this.#startOperator('shuffler', SHUFFLES_RARER * movesMs, shuffler(MOVING_GROUPS_MIN, MOVING_GROUPS_MAX));
+  }
+
+  #startOperator(name: string, meanPauseMs: number, decide: OperatorParts['decide']): void {
+    const { world, stores } = this.#cluster;
+    const operator = new Operator({
+      name,
+      client: this.#cluster.addClient(name),
+      random: this.#random.fork(name),
       events: world.events,
       stores: stores.map((store) => store.id),
-      groups: options.groups,
-      meanPauseMs: OPERATOR_PAUSES_MS[this.#random.below(OPERATOR_PAUSES_MS.length)] as number,
+      config: () => this.#cluster.newestConfig(),
+      meanPauseMs,
+      decide,
     });
-    this.#operator.start();
+    this.#operators.push(operator);
+    operator.start();
   }
 
   /** Some clusters are founded in a storm, too. */
@@ -205,7 +247,9 @@ class Simulation {
   }
 
   #scheduleFaults(): void {
-    const { seconds, faults = faultKinds } = this.#options;
+    const { seconds, movesMs } = this.#options;
+    const kinds = faultKinds.filter((kind) => movesMs !== undefined || !moveFaultKinds.includes(kind));
+    const { faults = kinds } = this.#options;
     this.#schedule(this.#cluster.world.random.fork('faults'), seconds * 1_000, faults);
   }
 
@@ -234,65 +278,9 @@ class Simulation {
   /** No more faults, and everything that was broken is whole again. */
   #recover(): void {
     this.#cluster.world.events.tell('all faults end');
+    this.#hand.rest();
     this.#cluster.heal();
-    for (const worker of this.#workers) worker.stop();
-    this.#operator?.stop();
-  }
-
-  /** Every call is answered, and then every key can be read. */
-  #finish(): void {
-    const { world } = this.#cluster;
-    const callers = [...this.#workers, this.#operator];
-    const busy = (): number => callers.filter((caller) => caller?.isBusy === true).length;
-    const fail = (what: string): never => {
-      const after = `${LIVENESS_MS / 1000} s after the last fault`;
-      throw new CheckFailure('liveness', `${what} ${after}`, this.#cluster.describe());
-    };
-    if (!world.waitFor(() => busy() === 0, LIVENESS_MS)) fail(`${busy()} calls had no answer`);
-    const client = this.#cluster.addClient('last', LIVENESS_MS);
-    const keys = allKeys(this.#keys);
-    let left = keys.length;
-    for (const key of keys) this.#readAtLast(client, key, () => left--);
-    if (!world.waitFor(() => left === 0, LIVENESS_MS))
-      fail(`${left} of ${keys.length} keys could not be read`);
-  }
-
-  #readAtLast(client: SimClient, key: string, done: () => void): void {
-    const open = this.#recorder.invoke('last', key, { kind: 'get' });
-    const deadlineMs = client.core.deadlineMs(LIVENESS_MS);
-    client.core.submit(
-      new SimRead(key, deadlineMs, (outcome) => {
-        this.#recorder.respond(open, outcome);
-        if (outcome.kind !== 'not-applied') done();
-      }),
-    );
-  }
-
-  /**
-   * All stores know the same config, have all the replicas that it gives them, and come to the same index in
-   * each group; on the way there the checker compares their states.
-   */
-  #converge(): void {
-    const { world, stores } = this.#cluster;
-    const isEqual = (): boolean => {
-      const newest = Math.max(...stores.map((store) => store.node?.config.number ?? 0));
-      const applied = new Map<string, number>();
-      for (const { node, id } of stores) {
-        if (node === undefined || node.config.number !== newest) return false;
-        for (const { gid, replicas } of node.config.groups) {
-          if (replicas.some((place) => place.storeId === id) && node.host.replica(gid) === undefined)
-            return false;
-        }
-        for (const { name, applied: own, raft } of node.host.replicas()) {
-          if (raft.leaderId === 0 || (applied.get(name) ?? own.index) !== own.index) return false;
-          applied.set(name, own.index);
-        }
-      }
-      return true;
-    };
-    if (!world.waitFor(isEqual, LIVENESS_MS, 20)) {
-      throw new CheckFailure('liveness', 'the stores do not come to one state', this.#cluster.describe());
-    }
+    for (const caller of [...this.#workers, ...this.#operators]) caller.stop();
   }
 
   #check(): void {
@@ -329,6 +317,8 @@ class Simulation {
       crashes: stores.reduce((sum, store) => sum + store.crashes, 0),
       powerCuts: stores.reduce((sum, store) => sum + store.powerCuts, 0),
       faults: this.#faults,
+      strikes: this.#hand.strikes,
+      moves: world.tally.counts,
       recoveryMs: this.#recoveryMs,
       failure,
       story: failure === undefined ? [] : world.events.story(STORY_EVENTS),
@@ -345,4 +335,16 @@ function tuningOf(seed: number): Partial<HostTuning> {
   return { logKeepBytes: [1_024, 4_096, 32_768, 16_777_216][seed % 4] as number };
 }
 
-assert(LIVENESS_MS >= 10_000, 'elections need their time');
+/** By default three stores, or, where shards move, twice as many and pages of all sizes. */
+function shapeOf(
+  options: SimulationOptions,
+): Pick<ClusterOptions, 'stores' | 'groups' | 'shards' | 'pieceBytes'> {
+  const random = new Prng(options.seed).fork('shape');
+  const isMoving = options.movesMs !== undefined;
+  return {
+    stores: options.stores ?? (isMoving ? 6 : 3),
+    groups: options.groups ?? (isMoving ? 3 + random.below(2) : 2),
+    shards: isMoving ? (SHARD_COUNTS[random.below(SHARD_COUNTS.length)] as number) : 16,
+    pieceBytes: PIECES_BYTES[random.below(PIECES_BYTES.length)] as number,
+  };
+}

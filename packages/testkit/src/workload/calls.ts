@@ -40,6 +40,25 @@ export class SimWrite extends WriteOperation {
   }
 }
 
+/** A record that expires, of which nobody keeps account. */
+export class PassingWrite extends WriteOperation {
+  readonly #done: () => void;
+
+  constructor(key: string, value: string, ttlMs: number, deadlineMs: number, done: () => void) {
+    super();
+    this.#done = done;
+    this.key = utf8Encode(key);
+    this.value = utf8Encode(value);
+    this.flags = Flag.ttl;
+    this.ttl = ttlMs;
+    this.deadlineMs = deadlineMs;
+  }
+
+  settled(): void {
+    this.#done();
+  }
+}
+
 export class SimRead extends ReadOperation {
   readonly #done: (outcome: Outcome) => void;
 

@@ -1,26 +1,43 @@
 import type { Prng } from '@flotilla/base';
+import type { AdminMethod, AdminParams, ClusterConfig } from '@flotilla/wire';
 import type { EventLog } from '../world/event-log.ts';
 import type { SimClient } from '../world/sim-client.ts';
 
+/** A request of an operator. */
+export type Wish = {
+  readonly [M in AdminMethod]: {
+    readonly method: M;
+    readonly params: Omit<AdminParams[M], 'requestId'>;
+    /** For the story. */
+    readonly words: string;
+  };
+}[AdminMethod];
+
+/** What an operator knows as it decides. */
+export interface Situation {
+  readonly random: Prng;
+  readonly stores: readonly string[];
+  /** The newest there is; an operator who looks at an older one does nothing that this one would not do, too. */
+  readonly config: ClusterConfig;
+}
+
 export interface OperatorParts {
+  readonly name: string;
   readonly client: SimClient;
   readonly random: Prng;
   readonly events: EventLog;
   readonly stores: readonly string[];
-  /** Groups that exist from the start: 1 to this. */
-  readonly groups: number;
+  readonly config: () => ClusterConfig | undefined;
   readonly meanPauseMs: number;
+  /** What to ask for now; undefined: nothing, this time. */
+  readonly decide: (situation: Situation) => Wish | undefined;
 }
 
 const DEADLINE_MS = 5_000;
-/** Groups that join while faults happen; they get no shards, but they must come to life all the same. */
-const JOINS_MAX = 2;
-const FIRST_JOINED_GID = 100;
 
-/** The person who runs the cluster: moves leaders about, founds groups, looks at things, at any bad moment. */
+/** A person who runs the cluster, at any bad moment: decides, asks, waits for the answer, pauses. */
 export class Operator {
   readonly #parts: OperatorParts;
-  #joined = 0;
   #stopped = false;
   isBusy = false;
 
@@ -40,37 +57,26 @@ export class Operator {
   }
 
   #next(): void {
-    const { client, random, stores, groups } = this.#parts;
-    const { core } = client;
-    const deadlineMs = core.deadlineMs(DEADLINE_MS);
-    this.isBusy = true;
-    const dice = random.below(100);
-    if (dice < 70) {
-      const gid = random.below(groups + 1 + this.#joined);
-      const target = gid <= groups ? gid : FIRST_JOINED_GID + gid - groups - 1;
-      const store = stores[random.below(stores.length)] as string;
-      const params = { requestId: core.requestId(), gid: target, store };
-      core.admin('transferLeader', params, deadlineMs, (call) => {
-        this.#done(`transfer of group ${target} to ${store}`, call.failure?.message);
-      });
-    } else if (dice < 85 || this.#joined === JOINS_MAX) {
-      core.admin('status', { after: '' }, deadlineMs, (call) => this.#done('status', call.failure?.message));
-    } else {
-      const gid = FIRST_JOINED_GID + this.#joined++;
-      const params = {
-        requestId: core.requestId(),
-        plan: false,
-        groups: [{ gid, stores: stores.slice(0, 3) }],
-      };
-      core.admin('join', params, deadlineMs, (call) =>
-        this.#done(`join of group ${gid}`, call.failure?.message),
-      );
+    const { client, random, stores, decide } = this.#parts;
+    const config = this.#parts.config();
+    const wish = config && decide({ random, stores, config });
+    if (wish === undefined) {
+      this.start();
+      return;
     }
+    this.isBusy = true;
+    const { core } = client;
+    // A request without effect takes no id and ignores one.
+    const params = { requestId: core.requestId(), ...wish.params } as AdminParams[AdminMethod];
+    core.admin(wish.method, params, core.deadlineMs(DEADLINE_MS), (call) => {
+      this.#done(wish.words, call.failure?.message);
+    });
   }
 
   #done(what: string, failure: string | undefined): void {
     this.isBusy = false;
-    this.#parts.events.tell(() => `operator: ${what}: ${failure ?? 'done'}`);
+    const { name, events } = this.#parts;
+    events.tell(() => `${name}: ${what}: ${failure ?? 'done'}`);
     if (!this.#stopped) this.start();
   }
 }

@@ -1,9 +1,9 @@
 import { type Prng, utf8Decode, utf8Encode } from '@flotilla/base';
-import { type ClientCore, prefixRange, ScanCursor } from '@flotilla/client/core';
+import { type ClientCore, DeleteRange, prefixRange, ScanCursor } from '@flotilla/client/core';
 import type { Timers } from '@flotilla/ports';
 import { ReadLevel } from '@flotilla/wire';
 import type { Call, Condition, Outcome, ScanObservation } from '../checkers/history.ts';
-import { SimRead, SimWrite } from './calls.ts';
+import { PassingWrite, SimRead, SimWrite } from './calls.ts';
 import type { KeySpace } from './keys.ts';
 import type { Recorder } from './recorder.ts';
 
@@ -22,6 +22,10 @@ export interface WorkerParts {
 
 /** Mistakes of a client, to show that they are noticed: a doubtful write sent again as a new one; old reads. */
 export type WorkerSabotage = 'blind-retry' | 'stale-reads';
+
+/** Behind all keys of the history, so that scans list them last. */
+const PASSING_PREFIX = 'tmp/';
+const PASSING_KEYS = 40;
 
 /** Deadlines of an operation: short ones make unknown outcomes, long ones ride out an election. */
 const TIMEOUTS_MS = [150, 600, 2_500, 2_500, 10_000] as const;
@@ -69,12 +73,28 @@ export class Worker {
     const dice = random.below(100);
     if (dice < 3)
       this.#scan(random.chance(0.5) ? 'reg/' : '', random.chance(0.3) ? 1 + random.below(12) : undefined);
+    else if (dice < 7) this.#passingRecord();
     else if (dice < 22) this.#call(pickKey(random, keys.lists), { kind: 'append', value: this.#id() });
     else if (dice < 30) this.#call(pickKey(random, keys.lists), { kind: 'get' });
     else if (dice < 42)
       this.#call(pickKey(random, keys.counters), { kind: 'increment', delta: 1 + random.below(9) });
     else if (dice < 47) this.#call(pickKey(random, keys.counters), { kind: 'get' });
     else this.#register(pickKey(random, keys.registers));
+  }
+
+  /** What expires by itself, now and then removed before: history says nothing of it, revisions do. */
+  #passingRecord(): void {
+    const { core, random, nowMs } = this.#parts;
+    const deadlineMs = nowMs() + pick(random, TIMEOUTS_MS);
+    if (random.chance(0.03)) {
+      const range = prefixRange(utf8Encode(PASSING_PREFIX));
+      new DeleteRange(core, range, pick(random, TIMEOUTS_MS), () => this.#done()).start();
+      return;
+    }
+    const name = `${PASSING_PREFIX}${random.below(PASSING_KEYS)}`;
+    core.submit(
+      new PassingWrite(name, this.#value(), 100 + random.below(5_000), deadlineMs, () => this.#done()),
+    );
   }
 
   #register(key: string): void {
@@ -140,6 +160,7 @@ export class Worker {
     const invokedAt = recorder.mark();
     const invokedMs = recorder.nowMs;
     const records: { key: string; value: string; version: number }[] = [];
+    let count = 0;
     const cursor = new ScanCursor(core, prefixRange(utf8Encode(prefix)), {
       level: random.chance(0.25) ? ReadLevel.follower : ReadLevel.linearizable,
       maxAgeMs: 0,
@@ -149,8 +170,11 @@ export class Worker {
     });
     const step = (): void => {
       for (let record = cursor.take(); record !== undefined; record = cursor.take()) {
+        count++;
+        const key = utf8Decode(record.key);
+        if (key.startsWith(PASSING_PREFIX)) continue;
         records.push({
-          key: utf8Decode(record.key),
+          key,
           value: utf8Decode(record.value),
           version: record.version,
         });
@@ -166,7 +190,7 @@ export class Worker {
           invokedAt,
           respondedAt: recorder.mark(),
           records,
-          limited: limit !== undefined && records.length === limit,
+          limited: limit !== undefined && count === limit,
           invokedMs,
           respondedMs: recorder.nowMs,
         };

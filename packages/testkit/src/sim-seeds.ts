@@ -1,0 +1,40 @@
+import { report, summary } from './report.ts';
+import type { SimOptions } from './sim-options.ts';
+import { type SimulationResult, simulate } from './simulation.ts';
+import { timeWords } from './world/event-log.ts';
+
+/** What one seed came to. Plain data, so that a thread can tell it. */
+export interface SeedRun {
+  readonly text: string;
+  readonly passed: boolean;
+  readonly realMs: number;
+  readonly result: Omit<SimulationResult, 'failure' | 'story'>;
+  /** The check that failed, if one did. */
+  readonly checker: string;
+}
+
+function runSeed(seed: number, { run, twice, trace }: SimOptions): SeedRun {
+  const print = (ms: number, words: string): void => console.log(`${timeWords(ms)} ${words}`);
+  const options = { ...run, seed, ...(trace ? { trace: print } : {}) };
+  const begunMs = performance.now();
+  const { failure, story, ...result } = simulate(options);
+  const realMs = performance.now() - begunMs;
+  const again = twice ? simulate(options).hash : result.hash;
+  const lines = [summary(result, realMs)];
+  if (failure !== undefined) lines.push('', report(options, { ...result, failure, story }), '');
+  else if (again !== result.hash) lines.push('', `the second run of seed ${seed} has the hash ${again}`, '');
+  const passed = failure === undefined && again === result.hash;
+  return { text: lines.join('\n'), passed, realMs, result, checker: failure?.checker ?? '' };
+}
+
+/** Every `of`-th seed, beginning with the `share`-th, until `tell` says that it is enough. */
+export function runSeeds(
+  options: SimOptions,
+  share: number,
+  of: number,
+  tell: (run: SeedRun) => boolean,
+): void {
+  for (let at = share; at < options.seeds; at += of) {
+    if (!tell(runSeed((options.first + at) % 0x1_0000_0000, options))) return;
+  }
+}
