@@ -1,12 +1,7 @@
 import { ENTRY_BYTES_MAX, Flag, limits, SESSION_BYTES } from '@flotilla/wire';
-import { getU16, getU32 } from './fields.ts';
+import { getU16, getU32, isU53 } from './fields.ts';
 
 const COMMAND_HEAD_BYTES = 12;
-const TOP_OF_U53 = 0x1f_ffff;
-
-function isU53(entry: Uint8Array, at: number): boolean {
-  return at + 8 <= entry.length && getU32(entry, at + 4) <= TOP_OF_U53;
-}
 
 /**
  * True if session, floor and `count` commands stand between `bodyAt` and the end of the entry, exactly. An

@@ -1,7 +1,6 @@
 import { assert, DecodeError, Reader, Writer } from '@flotilla/base';
 import type { Hasher, StateStore } from '@flotilla/ports';
 import {
-  type ActivateEmpty,
   beginEntry,
   ENTRY_FORMAT,
   EntryBody,
@@ -11,30 +10,36 @@ import {
   type MoveEntry,
   type MoveQuestion,
   type MoveReply,
-  MoveStep,
   type Read,
   readEntryHead,
   readMoveEntry,
   readTimeBody,
+  type ShardDigests,
   stampEntry,
   type TimeShare,
-  Verdict,
   writeMoveEntry,
+  writeMoveOutcome,
   writeRefused,
   writeTimeBody,
 } from '@flotilla/wire';
 import { BatchApplier, noSuchShard, writeNotHere } from './batch.ts';
 import { isWalkable } from './batch-walk.ts';
+import { ChangeIndex } from './change-index.ts';
+import { CopyReader } from './copy-reader.ts';
 import { NewerFormatError } from './errors.ts';
 import { Executor } from './executor.ts';
 import { getU53, setU53 } from './fields.ts';
 import { GROUP_SHARD, GroupKind, headEnd, KeySpace } from './keys.ts';
+import { MoveApplier } from './move-applier.ts';
+import { MoveSource } from './move-source.ts';
+import { MoveTarget } from './move-target.ts';
+import { Purge } from './purge.ts';
 import { RecordTable } from './record-table.ts';
 import { SessionTable } from './session-table.ts';
 import { type Shard, ShardState } from './shard.ts';
 import { answerRead } from './shard-reads.ts';
 import { readShard, writeShard } from './shard-record.ts';
-import { isKnown, type ShardDigest, type ShardLoad, type ShardStatus, statusOf } from './shard-status.ts';
+import { isKnown, type ShardLoad, type ShardStatus, statusOf } from './shard-status.ts';
 import { ShardTable } from './shard-table.ts';
 import { countDue, findNextDue, removeDue } from './upkeep.ts';
 
@@ -90,6 +95,9 @@ export class DataGroup {
   readonly #records: RecordTable;
   readonly #sessions: SessionTable;
   readonly #batches: BatchApplier;
+  readonly #changes: ChangeIndex;
+  readonly #purge: Purge;
+  readonly #moves: MoveApplier;
   readonly #groupKey: Uint8Array;
   readonly #shardHead: Uint8Array;
   readonly #writer: Writer = new Writer(256);
@@ -107,13 +115,19 @@ export class DataGroup {
     const keys = new KeySpace(options.prefix.slice());
     this.#gid = options.gid;
     this.#store = store;
-    this.#records = new RecordTable(store, hasher, keys.nameAt);
-    this.#sessions = new SessionTable(store, hasher, options.rowCacheBytes ?? ROW_CACHE_BYTES);
+    this.#changes = new ChangeIndex(store);
+    this.#records = new RecordTable(store, hasher, this.#changes, keys.nameAt);
+    const rowCacheBytes = options.rowCacheBytes ?? ROW_CACHE_BYTES;
+    this.#sessions = new SessionTable(store, hasher, this.#changes, rowCacheBytes);
+    this.#purge = new Purge(store, keys);
     this.#groupKey = keys.head(GROUP_SHARD, 0, GroupKind.group);
     this.#shardHead = keys.head(GROUP_SHARD, 0, GroupKind.shard);
     this.#shards = new ShardTable(options.shardCount, keys);
     const executor = new Executor(store, this.#records);
     this.#batches = new BatchApplier(options.gid, this.#shards, this.#sessions, executor, hasher);
+    const source = new MoveSource(this.#changes, new CopyReader(store, hasher, this.#changes));
+    const target = new MoveTarget(store, hasher, this.#records);
+    this.#moves = new MoveApplier(this.#shards, this.#sessions, this.#purge, source, target);
   }
 
   /** Rebuilds memory from the stored state; called before anything else. What was not flushed is forgotten. */
@@ -147,6 +161,7 @@ export class DataGroup {
     for (const shard of this.#shards.known) {
       if (shard.state === ShardState.serving) findNextDue(this.#store, shard);
     }
+    this.#purge.sweep(this.#shards);
   }
 
   /** Highest log time applied. */
@@ -156,7 +171,7 @@ export class DataGroup {
 
   /**
    * Applies the entry at a log index. With `out`, writes the answer: one result per command of a batch, or
-   * the `MoveAnswer` of a move step as u8. Throws `NewerFormatError` before it changes anything.
+   * the `MoveOutcome` of a move step. Throws `NewerFormatError` before it changes anything.
    */
   apply(index: number, entry: Uint8Array, out: Writer | undefined): void {
     // Raft's own entries are empty.
@@ -208,7 +223,8 @@ export class DataGroup {
     for (const share of shares) {
       const shard = this.#shards.get(share.shard);
       if (shard?.state !== ShardState.serving) continue;
-      removeDue(this.#store, this.#records, this.#sessions, shard, this.#now(shard), share.items);
+      const now = this.#now(shard);
+      removeDue(this.#store, this.#records, this.#sessions, this.#changes, shard, now, share.items);
     }
   }
 
@@ -220,25 +236,12 @@ export class DataGroup {
       return read;
     });
     if (step === undefined) {
-      out?.u8(MoveAnswer.stale);
+      if (out !== undefined) writeMoveOutcome(out, { answer: MoveAnswer.stale });
       return;
     }
     this.#advance(head);
-    const answer =
-      step.step === MoveStep.activateEmpty ? this.#activateEmpty(index, step) : MoveAnswer.refused;
-    out?.u8(answer);
-  }
-
-  #activateEmpty(index: number, step: ActivateEmpty): MoveAnswer {
-    if (step.shard >= this.#shards.shardCount) return MoveAnswer.stale;
-    const there = this.#shards.get(step.shard);
-    if (there === undefined || there.state === ShardState.absent) {
-      if (step.moveId <= (there?.fence ?? 0)) return MoveAnswer.stale;
-      this.#shards.make(step.shard).activateEmpty(step.moveId, step.epoch, index);
-      return MoveAnswer.active;
-    }
-    const isRepeat = there.state === ShardState.serving && there.moveId === step.moveId;
-    return isRepeat ? MoveAnswer.active : MoveAnswer.stale;
+    const outcome = this.#moves.apply(index, step, this.#lastStamp, out !== undefined);
+    if (out !== undefined) writeMoveOutcome(out, outcome);
   }
 
   /** Time of a shard: it goes with the shard into groups whose own time is behind, and never back. */
@@ -247,11 +250,14 @@ export class DataGroup {
   }
 
   /** Everything applied up to `index` survives a crash: what it gave up is deleted. */
-  durable(_index: number): void {}
+  durable(index: number): void {
+    this.#purge.durable(index);
+  }
 
   /** Answers a question about a shard that moves away, on the applied state of this replica. */
-  answer(_question: MoveQuestion): MoveReply {
-    return { verdict: Verdict.notSource };
+  answer(question: MoveQuestion): MoveReply {
+    this.#sessions.flush();
+    return this.#moves.answer(question);
   }
 
   /** Writes back what `apply` kept in memory; called before the store's transaction ends. */
@@ -340,7 +346,7 @@ export class DataGroup {
   }
 
   /** Sums over a shard's records and session rows; undefined unless it has a copy here. */
-  digest(number: number): ShardDigest | undefined {
+  digest(number: number): ShardDigests | undefined {
     const shard = this.#shards.get(number);
     if (shard === undefined || shard.state === ShardState.absent) return undefined;
     this.#sessions.flush();

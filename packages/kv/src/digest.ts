@@ -1,10 +1,6 @@
-const TWO_32 = 0x1_0000_0000;
+import type { Digest } from '@flotilla/wire';
 
-/** A 64-bit sum as two unsigned halves. */
-export interface Digest {
-  readonly hi: number;
-  readonly lo: number;
-}
+const TWO_32 = 0x1_0000_0000;
 
 /**
  * Sum of item hashes modulo 2^64. It does not depend on order, so it is kept by adding what comes and
@@ -30,6 +26,10 @@ export class DigestSum {
   reset(): void {
     this.hi = 0;
     this.lo = 0;
+  }
+
+  equals(digest: Digest): boolean {
+    return this.hi === digest.hi && this.lo === digest.lo;
   }
 
   value(): Digest {

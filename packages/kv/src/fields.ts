@@ -36,6 +36,13 @@ export function getU53(bytes: Uint8Array, at: number): number {
   return getU32(bytes, at + 4) * TWO_32 + getU32(bytes, at);
 }
 
+const TOP_OF_U53 = 0x1f_ffff;
+
+/** True if a safe count stands here, whole. */
+export function isU53(bytes: Uint8Array, at: number): boolean {
+  return at + 8 <= bytes.length && getU32(bytes, at + 4) <= TOP_OF_U53;
+}
+
 export function setU53(bytes: Uint8Array, at: number, value: number): void {
   setU32(bytes, at, value % TWO_32);
   setU32(bytes, at + 4, Math.floor(value / TWO_32));

@@ -1,6 +1,5 @@
 export type { DataGroupOptions } from './data-group.ts';
 export { DataGroup, moveEntry, timeEntry } from './data-group.ts';
-export type { Digest } from './digest.ts';
 export { NewerFormatError } from './errors.ts';
 export { GROUP_SHARD } from './keys.ts';
 export type { Admits, Placement } from './prepare.ts';
@@ -8,4 +7,4 @@ export { prepareBatch } from './prepare.ts';
 export { ShardState } from './shard.ts';
 export type { ShardNames } from './shard-record.ts';
 export { readShardNames } from './shard-record.ts';
-export type { ExportStatus, ShardDigest, ShardLoad, ShardStatus, StagingStatus } from './shard-status.ts';
+export type { ExportStatus, ShardLoad, ShardStatus, StagingStatus } from './shard-status.ts';

@@ -15,7 +15,7 @@ export const Kind = {
   row: 2,
   /** name = expiresAt u64 · the record's key; empty value. */
   expiry: 3,
-  /** Kept for the change index of an export, under the index of its `BeginExport` entry as generation. */
+  /** Change index of an export, under the index of its `BeginExport` entry as generation: see `change-index`. */
   change: 4,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
@@ -44,15 +44,25 @@ export class KeySpace {
     this.nameAt = prefix.length + 11;
   }
 
+  /** Everything before the kind: where the keys of a generation begin. */
+  copyHead(shard: number, generation: number): Uint8Array {
+    return this.#head(this.nameAt - 1, shard, generation);
+  }
+
   /** Everything before the name. */
   head(shard: number, generation: number, kind: number): Uint8Array {
-    const head = new Uint8Array(this.nameAt);
+    const head = this.#head(this.nameAt, shard, generation);
+    head[this.nameAt - 1] = kind;
+    return head;
+  }
+
+  #head(length: number, shard: number, generation: number): Uint8Array {
+    const head = new Uint8Array(length);
     head.set(this.prefix, 0);
     const at = this.prefix.length;
     head[at] = shard >>> 8;
     head[at + 1] = shard;
     setOrdered(head, at + 2, generation);
-    head[at + 10] = kind;
     return head;
   }
 }

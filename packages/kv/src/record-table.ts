@@ -1,9 +1,10 @@
 import { assert, EMPTY_BYTES } from '@flotilla/base';
 import type { Hasher, StateStore } from '@flotilla/ports';
-import { limits } from '@flotilla/wire';
-import { getU32, getU53, setU32, setU53 } from './fields.ts';
+import { ItemKind, limits } from '@flotilla/wire';
+import type { ChangeIndex } from './change-index.ts';
+import { getU32, getU53, isU53, setU32, setU53 } from './fields.ts';
 import { expiryKey } from './keys.ts';
-import type { Shard } from './shard.ts';
+import type { OpenExport, Shard } from './shard.ts';
 import { Slab } from './slab.ts';
 
 /**
@@ -39,8 +40,28 @@ export function recordValue(record: Uint8Array): Uint8Array {
   return record.subarray(valueAt(record), record.length - HASH_BYTES);
 }
 
+/** False for bytes that no version of this state machine stores as a record. */
+export function isSoundRecord(stored: Uint8Array): boolean {
+  const flags = stored[0];
+  if (flags !== 0 && flags !== HAS_EXPIRY) return false;
+  const valueBytes = stored.length - HASH_BYTES - valueAt(stored);
+  if (valueBytes < 0 || valueBytes > limits.valueBytes) return false;
+  if (!isU53(stored, 1) || !isU53(stored, 9)) return false;
+  if (flags === HAS_EXPIRY && !isU53(stored, EXPIRES_AT)) return false;
+  return recordCreateVersion(stored) > 0 && recordCreateVersion(stored) <= recordVersion(stored);
+}
+
 export function isExpired(expiresAt: number, now: number): boolean {
   return expiresAt !== 0 && now >= expiresAt;
+}
+
+/** A record as it is stored, and the hash in its last bytes. */
+export interface WholeRecord {
+  readonly key: Uint8Array;
+  readonly name: Uint8Array;
+  readonly stored: Uint8Array;
+  readonly hashHi: number;
+  readonly hashLo: number;
 }
 
 /**
@@ -50,12 +71,15 @@ export function isExpired(expiresAt: number, now: number): boolean {
 export class RecordTable {
   readonly #store: StateStore;
   readonly #hasher: Hasher;
+  readonly #changes: ChangeIndex;
   readonly #slab: Slab = new Slab();
   readonly #scratch: Uint8Array;
   readonly #nameAt: number;
   #shard: Shard | undefined;
   /** Bytes of the found record, if any is stored: valid until the next call to the store. */
   #stored: Uint8Array | undefined;
+  #storedRevision = 0;
+  #storedBytes = 0;
   #storedValueBytes = 0;
   #storedHashHi = 0;
   #storedHashLo = 0;
@@ -68,7 +92,8 @@ export class RecordTable {
   /** 0 if it does not expire. */
   expiresAt = 0;
 
-  constructor(store: StateStore, hasher: Hasher, nameAt: number) {
+  constructor(store: StateStore, hasher: Hasher, changes: ChangeIndex, nameAt: number) {
+    this.#changes = changes;
     this.#store = store;
     this.#hasher = hasher;
     this.#nameAt = nameAt;
@@ -97,6 +122,8 @@ export class RecordTable {
   #remember(stored: Uint8Array): void {
     assert(stored.length >= PLAIN_BYTES, () => `a stored record of ${stored.length} bytes`);
     const hashAt = stored.length - HASH_BYTES;
+    this.#storedRevision = recordVersion(stored);
+    this.#storedBytes = stored.length;
     this.#storedValueBytes = hashAt - valueAt(stored);
     this.#storedHashLo = getU32(stored, hashAt);
     this.#storedHashHi = getU32(stored, hashAt + 4);
@@ -135,7 +162,38 @@ export class RecordTable {
     setU32(item, hashAt, hasher.low);
     setU32(item, hashAt + 4, hasher.high);
 
-    const valueBytes = head.length + tail.length;
+    this.#replace(shard, item.subarray(0, keyLength), key, item.subarray(keyLength), hasher.high, hasher.low);
+  }
+
+  /** Takes a record as another group stored it, in the place of the found one. */
+  adopt(record: WholeRecord): void {
+    const { key, name, stored, hashHi, hashLo } = record;
+    this.#replace(this.#shard as Shard, key, name, stored, hashHi, hashLo);
+  }
+
+  /** The same where no record is stored under this name, without looking for one. */
+  add(shard: Shard, record: WholeRecord): void {
+    this.#shard = shard;
+    this.#stored = undefined;
+    this.adopt(record);
+  }
+
+  /** Revision of the record that is stored, expired or not; 0 if there is none. */
+  get storedRevision(): number {
+    return this.#stored === undefined ? 0 : this.#storedRevision;
+  }
+
+  #replace(
+    shard: Shard,
+    fullKey: Uint8Array,
+    key: Uint8Array,
+    stored: Uint8Array,
+    hashHi: number,
+    hashLo: number,
+  ): void {
+    const expiresAt = recordExpiresAt(stored);
+    const oldExpiresAt = this.#stored === undefined ? 0 : this.#storedExpiresAt;
+    const valueBytes = stored.length - HASH_BYTES - valueAt(stored);
     if (this.#stored === undefined) {
       shard.recordCount++;
       shard.recordBytes += key.length + valueBytes;
@@ -143,11 +201,26 @@ export class RecordTable {
       shard.recordBytes += valueBytes - this.#storedValueBytes;
       shard.records.subtract(this.#storedHashHi, this.#storedHashLo);
     }
-    shard.records.add(hasher.high, hasher.low);
-    const oldExpiresAt = this.#stored === undefined ? 0 : this.#storedExpiresAt;
-    this.#store.put(item.subarray(0, keyLength), item.subarray(keyLength));
-    if (oldExpiresAt !== expiresAt) this.#moveExpiry(shard, key, oldExpiresAt, expiresAt);
+    shard.records.add(hashHi, hashLo);
+    if (shard.openExport !== undefined) this.#note(shard, key, recordVersion(stored), stored.length);
     this.#stored = undefined;
+    this.#store.put(fullKey, stored);
+    if (oldExpiresAt !== expiresAt) this.#moveExpiry(shard, key, oldExpiresAt, expiresAt);
+  }
+
+  #note(shard: Shard, key: Uint8Array, revision: number, storedBytes: number): void {
+    const former = this.storedRevision;
+    const formerBytes = key.length + this.#storedBytes;
+    const bytes = key.length + storedBytes;
+    this.#changes.note(
+      shard.openExport as OpenExport,
+      ItemKind.record,
+      key,
+      former,
+      formerBytes,
+      revision,
+      bytes,
+    );
   }
 
   #moveExpiry(shard: Shard, key: Uint8Array, from: number, to: number): void {
@@ -166,6 +239,7 @@ export class RecordTable {
     shard.recordBytes -= key.length + this.#storedValueBytes;
     shard.records.subtract(this.#storedHashHi, this.#storedHashLo);
     const expiresAt = this.#storedExpiresAt;
+    if (shard.openExport !== undefined) this.#note(shard, key, shard.revision, 0);
     this.#stored = undefined;
     const full = new Uint8Array(this.#nameAt + key.length);
     full.set(shard.recordHead, 0);

@@ -1,8 +1,8 @@
 import { assert, EMPTY_BYTES } from '@flotilla/base';
 import type { Hasher } from '@flotilla/ports';
 import { SESSION_BYTES, sessionLimits, sessionOpenedAt } from '@flotilla/wire';
-import { getU16, getU32, getU53, setU16, setU32, setU53 } from './fields.ts';
-import { keptStatus, type Outcome } from './outcome.ts';
+import { getU16, getU32, getU53, isU53, setU16, setU32, setU53 } from './fields.ts';
+import { isKeptStatus, keptStatus, type Outcome } from './outcome.ts';
 import type { Shard } from './shard.ts';
 import type { Slab } from './slab.ts';
 
@@ -46,8 +46,9 @@ export class SessionRow {
   #results: KeptResult[] = [];
   #first = 0;
   #extraBytes = 0;
-  /** Of the stored row, as it stands in the shard's digest. */
-  #isStored = false;
+  /** Of the stored row, as it stands in the shard's digest and change index; 0 before it is stored. */
+  storedRevision = 0;
+  storedBytes = 0;
   #hashHi = 0;
   #hashLo = 0;
 
@@ -133,8 +134,9 @@ export class SessionRow {
     setU32(item, end, hasher.low);
     setU32(item, end + 4, hasher.high);
     const { rows } = this.shard;
-    if (this.#isStored) rows.subtract(this.#hashHi, this.#hashLo);
-    this.#isStored = true;
+    if (this.storedBytes > 0) rows.subtract(this.#hashHi, this.#hashLo);
+    this.storedRevision = this.revision;
+    this.storedBytes = length - SESSION_BYTES;
     this.#hashHi = hasher.high;
     this.#hashLo = hasher.low;
     rows.add(this.#hashHi, this.#hashLo);
@@ -157,7 +159,7 @@ export class SessionRow {
     const end = stored.length - HASH_BYTES;
     assert(end >= HEAD_BYTES, () => `a stored session row of ${stored.length} bytes`);
     this.floor = getU53(stored, 0);
-    this.revision = getU53(stored, 8);
+    this.revision = storedRowRevision(stored);
     let at = HEAD_BYTES;
     while (at < end) {
       const seq = this.floor + getU16(stored, at);
@@ -174,10 +176,35 @@ export class SessionRow {
       this.#extraBytes += extra.length;
     }
     assert(at === end, 'a stored session row ends inside a result');
-    this.#isStored = true;
+    this.storedRevision = this.revision;
+    this.storedBytes = stored.length;
     this.#hashLo = getU32(stored, end);
     this.#hashHi = getU32(stored, end + 4);
   }
+}
+
+export function storedRowRevision(stored: Uint8Array): number {
+  return getU53(stored, 8);
+}
+
+/** False for bytes that no version of this state machine stores as a session row. */
+export function isSoundRow(stored: Uint8Array): boolean {
+  const end = stored.length - HASH_BYTES;
+  if (end < HEAD_BYTES || !isU53(stored, 0) || !isU53(stored, 8) || storedRowRevision(stored) === 0)
+    return false;
+  let next = 0;
+  let at = HEAD_BYTES;
+  while (at < end) {
+    if (at + RESULT_BYTES > end) return false;
+    const offset = getU16(stored, at);
+    const status = stored[at + 2] as number;
+    if (offset < next || offset >= sessionLimits.window) return false;
+    if (!isKeptStatus(status & ~HAS_EXTRA) || !isU53(stored, at + 3)) return false;
+    next = offset + 1;
+    at += RESULT_BYTES;
+    if ((status & HAS_EXTRA) !== 0) at += at + 2 > end ? 2 : 2 + getU16(stored, at);
+  }
+  return at === end;
 }
 
 /** Takes the item hash of a stored row out of the shard's digest. */

@@ -1,6 +1,7 @@
 import { Prng, Xxh64 } from '@flotilla/base';
 import { SESSION_BYTES, Status } from '@flotilla/wire';
 import { describe, expect, test } from 'vitest';
+import { ChangeIndex } from './change-index.ts';
 import { getU53 } from './fields.ts';
 import { KeySpace, keyUnder } from './keys.ts';
 import { blankOutcome, type Outcome } from './outcome.ts';
@@ -42,7 +43,7 @@ class Table {
   readonly table: SessionTable;
 
   constructor(bytesMax = 1 << 20) {
-    this.table = new SessionTable(this.store, new Xxh64(), bytesMax);
+    this.table = new SessionTable(this.store, new Xxh64(), new ChangeIndex(this.store), bytesMax);
   }
 
   write(session: Uint8Array, seq: number, version: number): void {

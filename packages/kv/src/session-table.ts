@@ -1,5 +1,7 @@
-import { equalBytes } from '@flotilla/base';
+import { assert, equalBytes } from '@flotilla/base';
 import type { Hasher, StateStore } from '@flotilla/ports';
+import { ItemKind, SESSION_BYTES } from '@flotilla/wire';
+import type { ChangeIndex } from './change-index.ts';
 import { getU32 } from './fields.ts';
 import { keyUnder } from './keys.ts';
 import { rowDueAt, SessionRow } from './session-row.ts';
@@ -20,6 +22,7 @@ const DIRTY_ROWS_MAX = 4096;
 export class SessionTable {
   readonly #store: StateStore;
   readonly #hasher: Hasher;
+  readonly #changes: ChangeIndex;
   readonly #slab: Slab = new Slab();
   readonly #bytesMax: number;
   #young: Map<number, SessionRow> = new Map();
@@ -27,7 +30,8 @@ export class SessionTable {
   #youngBytes = 0;
   #dirty: SessionRow[] = [];
 
-  constructor(store: StateStore, hasher: Hasher, bytesMax: number) {
+  constructor(store: StateStore, hasher: Hasher, changes: ChangeIndex, bytesMax: number) {
+    this.#changes = changes;
     this.#store = store;
     this.#hasher = hasher;
     this.#bytesMax = bytesMax;
@@ -85,8 +89,16 @@ export class SessionTable {
   }
 
   #write(row: SessionRow): void {
-    this.#store.put(row.key, row.encode(this.#hasher, this.#slab));
+    const { shard, session, storedRevision, storedBytes } = row;
+    assert(row.generation === shard.generation, () => `a late row of generation ${row.generation}`);
+    const stored = row.encode(this.#hasher, this.#slab);
+    this.#store.put(row.key, stored);
     row.dirty = false;
+    if (shard.openExport !== undefined) {
+      const former = SESSION_BYTES + storedBytes;
+      const now = SESSION_BYTES + stored.length;
+      this.#changes.note(shard.openExport, ItemKind.row, session, storedRevision, former, row.revision, now);
+    }
     this.#count(row);
   }
 

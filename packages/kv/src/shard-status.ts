@@ -1,4 +1,3 @@
-import type { Digest } from './digest.ts';
 import { type Shard, ShardState } from './shard.ts';
 
 /** A shard as others see it: a copy of what is known as the last entry was applied. */
@@ -36,11 +35,6 @@ export interface StagingStatus {
   readonly cursor: Uint8Array;
   readonly isComplete: boolean;
   readonly pos: number;
-}
-
-export interface ShardDigest {
-  readonly records: Digest;
-  readonly rows: Digest;
 }
 
 /** Counted by this replica since it was loaded: reads and commands that it executed or answered from a row. */

@@ -1,9 +1,10 @@
 import type { StateStore } from '@flotilla/ports';
-import { SESSION_BYTES } from '@flotilla/wire';
+import { ItemKind, SESSION_BYTES } from '@flotilla/wire';
+import type { ChangeIndex } from './change-index.ts';
 import { getOrdered } from './fields.ts';
 import { EXPIRY_NAME_AT, headEnd, keyUnder } from './keys.ts';
 import type { RecordTable } from './record-table.ts';
-import { forgetStoredRow, rowDueAt } from './session-row.ts';
+import { forgetStoredRow, rowDueAt, storedRowRevision } from './session-row.ts';
 import type { SessionTable } from './session-table.ts';
 import type { Shard } from './shard.ts';
 
@@ -50,12 +51,13 @@ export function removeDue(
   store: StateStore,
   records: RecordTable,
   sessions: SessionTable,
+  changes: ChangeIndex,
   shard: Shard,
   now: number,
   itemsMax: number,
 ): void {
   const names: Uint8Array[] = [];
-  const gone: Uint8Array[] = [];
+  const gone: { readonly session: Uint8Array; readonly revision: number; readonly bytes: number }[] = [];
   const count = collectDue(
     store,
     shard,
@@ -63,7 +65,7 @@ export function removeDue(
     itemsMax,
     (name) => names.push(name),
     (session, stored) => {
-      gone.push(session);
+      gone.push({ session, revision: storedRowRevision(stored), bytes: SESSION_BYTES + stored.length });
       forgetStoredRow(shard, stored);
     },
   );
@@ -74,7 +76,11 @@ export function removeDue(
       records.find(shard, name, now);
       records.remove();
     }
-    for (const session of gone) {
+    const open = shard.openExport;
+    for (const { session, revision, bytes } of gone) {
+      if (open !== undefined) {
+        changes.note(open, ItemKind.row, session, revision, bytes, shard.revision, SESSION_BYTES);
+      }
       store.delete(keyUnder(shard.rowHead, session));
       sessions.forget(shard, session);
     }

@@ -31,6 +31,8 @@ export const limits = {
   importBytes: 6_291_456,
   /** A source freezes when at most so much is open: the last changes travel with the answer. */
   freezeBytes: 262_144,
+  /** Entries of a change index that one `TrimExport` drops, and the rest of their last revision. */
+  trimEntries: 4096,
   movesPerStoreMax: 64,
 } as const;
 

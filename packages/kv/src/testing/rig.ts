@@ -5,11 +5,15 @@ import {
   blankRead,
   type Command,
   EntryBody,
+  type MoveAnswer,
+  type MoveEntry,
+  type MoveOutcome,
   MoveStep,
   Op,
   type Read,
   ReadKind,
   type Result,
+  readMoveOutcome,
   readResult,
   writeBatchHead,
   writeCommand,
@@ -35,6 +39,7 @@ export interface BatchOptions {
 }
 
 export interface RigOptions {
+  readonly gid?: number;
   readonly store?: MemoryStore;
   readonly prefix?: Uint8Array;
   readonly shardCount?: number;
@@ -79,6 +84,7 @@ export class Rig {
   readonly store: MemoryStore;
   readonly hasher: Xxh64 = new Xxh64();
   readonly shardCount: number;
+  readonly gid: number;
   readonly #prefix: Uint8Array;
   readonly #rowCacheBytes: number | undefined;
   group: DataGroup;
@@ -90,6 +96,7 @@ export class Rig {
   constructor(options: RigOptions = {}) {
     this.store = options.store ?? new MemoryStore();
     this.shardCount = options.shardCount ?? 4;
+    this.gid = options.gid ?? 7;
     this.#prefix = options.prefix ?? PREFIX;
     this.#rowCacheBytes = options.rowCacheBytes;
     this.group = this.open();
@@ -104,7 +111,7 @@ export class Rig {
 
   open(): DataGroup {
     const group = new DataGroup({
-      gid: 7,
+      gid: this.gid,
       store: this.store,
       prefix: this.#prefix,
       hasher: this.hasher,
@@ -140,8 +147,16 @@ export class Rig {
     return new Reader(out.finish());
   }
 
-  activate(shard: number, moveId: number, epoch: number = EPOCH): number {
-    return this.apply(moveEntry({ step: MoveStep.activateEmpty, moveId, shard, epoch }, this.now)).u8();
+  /** Proposes and applies a step of a move. */
+  step(step: MoveEntry): MoveOutcome {
+    const answer = this.apply(moveEntry(step, this.now));
+    const outcome = readMoveOutcome(answer);
+    answer.expectEnd();
+    return outcome;
+  }
+
+  activate(shard: number, moveId: number, epoch: number = EPOCH): MoveAnswer {
+    return this.step({ step: MoveStep.activateEmpty, moveId, shard, epoch }).answer;
   }
 
   time(

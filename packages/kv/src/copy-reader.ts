@@ -1,0 +1,134 @@
+import { assert, EMPTY_BYTES, hexEncode, Writer } from '@flotilla/base';
+import type { Hasher, StateStore } from '@flotilla/ports';
+import { ItemKind, limits, sealDelta, sealPage } from '@flotilla/wire';
+import type { ChangeIndex, Cut } from './change-index.ts';
+import { cursorAt } from './cursor.ts';
+import { headEnd, keyUnder } from './keys.ts';
+import { recordVersion } from './record-table.ts';
+import { storedRowRevision } from './session-row.ts';
+import type { OpenExport, Shard } from './shard.ts';
+
+/**
+ * Pages and changes of a shard that moves away, read from the present state: no view is held from one page to
+ * the next, and nothing is replayed. Session rows must have been written back.
+ */
+
+const ITEM_HEAD_BYTES = 7;
+
+const PIECE: Cut = { bytesMax: limits.importPieceBytes, leavesLargest: false };
+/** Everything that may be open as a shard freezes goes into one piece: writers are waiting. */
+const LAST_PIECE: Cut = { bytesMax: limits.freezeBytes, leavesLargest: true };
+
+export interface Changes {
+  readonly to: number;
+  /** Sealed; empty when nothing changed. */
+  readonly delta: Uint8Array;
+}
+
+export class CopyReader {
+  readonly #store: StateStore;
+  readonly #hasher: Hasher;
+  readonly #index: ChangeIndex;
+
+  constructor(store: StateStore, hasher: Hasher, index: ChangeIndex) {
+    this.#store = store;
+    this.#hasher = hasher;
+    this.#index = index;
+  }
+
+  /** The sealed page that begins at `cursor`. A cursor that nobody was given is a place in the order, too. */
+  page(shard: Shard, moveId: number, cursor: Uint8Array): Uint8Array {
+    const items = new Writer(limits.importPieceBytes);
+    const kind = cursor[0] ?? ItemKind.record;
+    const name = cursor.subarray(1);
+    let next: Uint8Array | undefined;
+    if (kind <= ItemKind.record) {
+      next = this.#fill(
+        items,
+        shard.recordHead,
+        ItemKind.record,
+        kind === ItemKind.record ? name : EMPTY_BYTES,
+      );
+    }
+    if (next === undefined && kind <= ItemKind.row) {
+      next = this.#fill(items, shard.rowHead, ItemKind.row, kind === ItemKind.row ? name : EMPTY_BYTES);
+    }
+    return sealPage(
+      {
+        moveId,
+        shard: shard.number,
+        cursor,
+        view: shard.revision,
+        next: next ?? EMPTY_BYTES,
+        isLast: next === undefined,
+        items: items.take(),
+      },
+      this.#hasher,
+    );
+  }
+
+  /** Adds items from `name` on; returns the cursor of the first that has no room, if there is one. */
+  #fill(
+    items: Writer,
+    head: Uint8Array,
+    kind: typeof ItemKind.record | typeof ItemKind.row,
+    name: Uint8Array,
+  ): Uint8Array | undefined {
+    let next: Uint8Array | undefined;
+    this.#store.scan(keyUnder(head, name), headEnd(head), (key, stored) => {
+      const itemBytes = ITEM_HEAD_BYTES + key.length - head.length + stored.length;
+      if (items.length > 0 && items.length + itemBytes > limits.importPieceBytes) {
+        next = cursorAt(kind, key.subarray(head.length));
+        return false;
+      }
+      items.u8(kind);
+      items.bytes16(key.subarray(head.length));
+      items.bytes32(stored);
+      return true;
+    });
+    return next;
+  }
+
+  /** What changed after `from`, in pieces. */
+  changes(shard: Shard, open: OpenExport, from: number): Changes {
+    return this.#changes(shard, open, from, PIECE);
+  }
+
+  /** The same, and in one piece whatever may be open as a shard freezes. */
+  lastChanges(shard: Shard, open: OpenExport, from: number): Changes {
+    return this.#changes(shard, open, from, LAST_PIECE);
+  }
+
+  /**
+   * Items as they are now. The last entry of a name decides: an item that was changed again, later than its
+   * entry says, has an entry of its own there. So they are read from the last entry to the first.
+   */
+  #changes(shard: Shard, open: OpenExport, from: number, cut: Cut): Changes {
+    if (from === shard.revision) return { to: from, delta: EMPTY_BYTES };
+    const { changes, to = shard.revision } = this.#index.list(open, from, cut);
+    const items = new Writer(limits.importPieceBytes);
+    const gone = new Set<string>();
+    for (let at = changes.length - 1; at >= 0; at--) {
+      const { revision, kind, name } = changes[at] as (typeof changes)[number];
+      const isRecord = kind === ItemKind.record;
+      const stored = this.#store.get(keyUnder(isRecord ? shard.recordHead : shard.rowHead, name));
+      if (stored === undefined) {
+        const known = `${kind} ${hexEncode(name)}`;
+        if (gone.has(known)) continue;
+        gone.add(known);
+        items.u8(isRecord ? ItemKind.recordGone : ItemKind.rowGone);
+        items.bytes16(name);
+        items.u53(revision);
+        continue;
+      }
+      const present = isRecord ? recordVersion(stored) : storedRowRevision(stored);
+      assert(present >= revision, () => `an item at revision ${present} was changed at ${revision}`);
+      if (present !== revision) continue;
+      items.u8(kind);
+      items.bytes16(name);
+      items.bytes32(stored);
+    }
+    const head = { moveId: open.moveId, shard: shard.number, from, to };
+    return { to, delta: sealDelta({ ...head, items: items.take() }, this.#hasher) };
+  }
+}
