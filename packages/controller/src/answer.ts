@@ -20,7 +20,14 @@ export type RefusalCode =
   | 'bad-replicas'
   /** The cluster is as large as it can be. */
   | 'limit-reached'
-  | 'not-available-yet';
+  | 'unknown-group'
+  | 'unknown-shard'
+  /** No such move is open. */
+  | 'unknown-move'
+  /** The group leaves: it can neither get shards nor keep them. */
+  | 'group-leaving'
+  /** The groups that leave are the last ones, and their shards have nowhere to go. */
+  | 'no-group-left';
 
 export type ControllerAnswer = ({ readonly ok: true } & Omit<ChangeResult, 'plan'>) | ControllerRefusal;
 

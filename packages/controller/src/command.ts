@@ -17,6 +17,7 @@ import {
   type StoreRecord,
 } from '@flotilla/wire';
 import { CONTROLLER_ENTRY_FORMAT, controllerLimits } from './format.ts';
+import { decodeLoads } from './loads.ts';
 
 /**
  * What the controller group can be told. A command is a wish; whether it fits is decided where it is applied.
@@ -56,13 +57,45 @@ export interface MoveCommand {
   readonly gid: number;
 }
 
-/** Shards that their new owner serves. Any number of them makes one config. */
-export interface DoneCommand {
-  readonly kind: 'done';
-  readonly moves: readonly DoneMove[];
+/** Balances the numbers of shards, then the load. */
+export interface RebalanceCommand {
+  readonly kind: 'rebalance';
+  /** See `loads.ts`; empty where nobody knows them. */
+  readonly loads: Uint8Array;
 }
 
-export interface DoneMove {
+/** For all open moves that one config ordered, or the one of them that moves `shard`. */
+interface MoveOrder<K> {
+  readonly kind: K;
+  readonly moveId: number;
+  readonly shard: number | undefined;
+}
+
+export type MoveOrderCommand = MoveOrder<'cancel'> | MoveOrder<'pause'> | MoveOrder<'resume'>;
+
+/** What is undefined stays as it is. */
+export interface PolicyCommand {
+  readonly kind: 'policy';
+  readonly auto: boolean | undefined;
+  /** 0: no limit. */
+  readonly moveBytesPerSecond: number | undefined;
+  readonly movesPerStore: number | undefined;
+}
+
+/**
+ * How moves ended: their new owner serves; their source answered `cancelled`, or `tooLate`. Of a first assignment
+ * the target answers instead, `aborted` and `active`. Any number of moves makes one config.
+ */
+interface Report<K> {
+  readonly kind: K;
+  readonly moves: readonly ReportedMove[];
+}
+
+export type ReportCommand = Report<'done'> | Report<'cancelled'> | Report<'tooLate'>;
+
+export type MoveEnd = ReportCommand['kind'];
+
+export interface ReportedMove {
   readonly shard: number;
   readonly moveId: number;
 }
@@ -73,7 +106,10 @@ export type ControllerCommand =
   | JoinCommand
   | LeaveCommand
   | MoveCommand
-  | DoneCommand;
+  | RebalanceCommand
+  | MoveOrderCommand
+  | PolicyCommand
+  | ReportCommand;
 
 export interface ControllerRequest {
   /** Made by whoever asked; a repeat gets the first answer. Empty: not remembered. */
@@ -96,13 +132,13 @@ export function encodeControllerEntry(
   return out.finish();
 }
 
-const DONE_BYTES = 10;
+const REPORT_BYTES = 10;
 /** The wire counts UTF-16 units, of which each takes at most three bytes. */
 const REQUEST_ID_BYTES_MAX = 3 * REQUEST_ID_LENGTH_MAX;
 
-/** Done moves travel packed: a cold value may not hold as many elements as a cluster has shards. */
-function packMoves(moves: readonly DoneMove[]): Uint8Array {
-  const out = new Writer(moves.length * DONE_BYTES);
+/** Reports travel packed: a cold value may not hold as many elements as a cluster has shards. */
+function packMoves(moves: readonly ReportedMove[]): Uint8Array {
+  const out = new Writer(moves.length * REPORT_BYTES);
   for (const move of moves) {
     out.u16(move.shard);
     out.u53(move.moveId);
@@ -110,7 +146,7 @@ function packMoves(moves: readonly DoneMove[]): Uint8Array {
   return out.finish();
 }
 
-function commandToCold(command: ControllerCommand): ColdValue {
+export function commandToCold(command: ControllerCommand): ColdValue {
   switch (command.kind) {
     case 'found':
       return {
@@ -121,7 +157,9 @@ function commandToCold(command: ControllerCommand): ColdValue {
     case 'join':
       return { ...command, groups: command.groups.map((group) => ({ ...group })) };
     case 'done':
-      return { kind: 'done', moves: packMoves(command.moves) };
+    case 'cancelled':
+    case 'tooLate':
+      return { kind: command.kind, moves: packMoves(command.moves) };
     default:
       return { ...command };
   }
@@ -165,6 +203,16 @@ function count(value: ColdValue, where: string, max: number = Number.MAX_SAFE_IN
   return value + 0;
 }
 
+function flag(value: ColdValue, where: string): boolean {
+  if (typeof value !== 'boolean') throw wrong(where, 'true or false');
+  return value;
+}
+
+/** Absent and null are the same: a cold value may lose the difference. */
+function optional<T>(value: ColdValue, read: (value: ColdValue) => T): T | undefined {
+  return value === undefined || value === null ? undefined : read(value);
+}
+
 function gid(value: ColdValue, where: string): number {
   return count(value, where, GID_MAX, 1);
 }
@@ -205,13 +253,20 @@ function joinGroup(value: ColdValue, where: string): JoinGroup {
   return { gid: gid(from.gid, `${where}.gid`), stores };
 }
 
-function doneMoves(value: ColdValue, where: string): readonly DoneMove[] {
-  const isPacked = value instanceof Uint8Array && value.length % DONE_BYTES === 0;
-  if (!isPacked || value.length > limits.shardCountMax * DONE_BYTES) throw wrong(where, 'packed moves');
+function reportedMoves(value: ColdValue, where: string): readonly ReportedMove[] {
+  const isPacked = value instanceof Uint8Array && value.length % REPORT_BYTES === 0;
+  if (!isPacked || value.length > limits.shardCountMax * REPORT_BYTES) throw wrong(where, 'packed moves');
   const from = new Reader(value);
-  const moves: DoneMove[] = [];
+  const moves: ReportedMove[] = [];
   while (from.remaining > 0) moves.push({ shard: from.u16(), moveId: from.u53() });
   return moves;
+}
+
+/** Checked here, so that whoever decides by it meets nothing that cannot be read. */
+function loadColumn(value: ColdValue, where: string): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw wrong(where, 'a column of loads');
+  decodeLoads(value);
+  return value;
 }
 
 /** Throws `DecodeError` with the path of what does not fit. */
@@ -238,8 +293,29 @@ export function parseControllerCommand(value: ColdValue): ControllerCommand {
         shard: count(from.shard, 'shard', limits.shardCountMax - 1),
         gid: gid(from.gid, 'gid'),
       };
+    case 'rebalance':
+      return { kind: 'rebalance', loads: loadColumn(from.loads, 'loads') };
+    case 'cancel':
+    case 'pause':
+    case 'resume':
+      return {
+        kind: from.kind,
+        moveId: count(from.moveId, 'moveId'),
+        shard: optional(from.shard, (value) => count(value, 'shard', limits.shardCountMax - 1)),
+      };
+    case 'policy':
+      return {
+        kind: 'policy',
+        auto: optional(from.auto, (value) => flag(value, 'auto')),
+        moveBytesPerSecond: optional(from.moveBytesPerSecond, (value) => count(value, 'moveBytesPerSecond')),
+        movesPerStore: optional(from.movesPerStore, (value) =>
+          count(value, 'movesPerStore', limits.movesPerStoreMax, 1),
+        ),
+      };
     case 'done':
-      return { kind: 'done', moves: doneMoves(from.moves, 'moves') };
+    case 'cancelled':
+    case 'tooLate':
+      return { kind: from.kind, moves: reportedMoves(from.moves, 'moves') };
     default:
       throw wrong('command.kind', 'known in this entry format');
   }

@@ -1,28 +1,14 @@
 import { GID_MAX } from '@flotilla/base';
 import { limits, type ReplicaPlace } from '@flotilla/wire';
 import { expect, test } from 'vitest';
-import type { ControllerAnswer } from './answer.ts';
 import type { FoundCommand } from './command.ts';
 import { controllerLimits } from './format.ts';
-import { ControllerBench, joinCommand, storeRecord } from './testing/bench.ts';
+import { ControllerBench, joinCommand, refusedBy, storeRecord } from './testing/bench.ts';
 
 function founded(shardCount = 64, stores = 6): ControllerBench {
   const bench = new ControllerBench();
   bench.found(shardCount, stores);
   return bench;
-}
-
-/** The refusal, after making sure that it changed nothing. */
-function refusedBy(
-  bench: ControllerBench,
-  act: () => ControllerAnswer,
-): ControllerAnswer & { readonly ok: false } {
-  const before = bench.config;
-  const answer = act();
-  expect(bench.config).toBe(before);
-  expect(bench.group.configAt(before.number + 1)).toBeUndefined();
-  if (answer.ok) throw new Error(`not refused: ${answer.message}`);
-  return answer;
 }
 
 const founding: FoundCommand = {
@@ -92,7 +78,7 @@ test('the first join assigns all shards, half each, by moves without a source', 
   const bench = founded(64);
   const answer = bench.ok(joinCommand({ 2: 's3 s2 s1', 1: 's1 s2 s3' }));
   expect(answer.message).toBe(
-    'group 1 founded on s1, s2, s3; 32 shards assigned\ngroup 2 founded on s3, s2, s1; 32 shards assigned',
+    'group 1 founded on s1, s2, s3\ngroup 2 founded on s3, s2, s1\n64 shards are assigned: 32 to group 1, 32 to group 2',
   );
   expect(bench.config.cause).toBe('join 1, 2');
   expect(bench.sizes()).toEqual({ 1: 32, 2: 32 });
@@ -116,7 +102,7 @@ test('done gives the shard to its target at the next epoch and closes the move',
   const answer = bench.ok({ kind: 'done', moves: [{ shard: 2, moveId: 2 }] });
   expect(answer).toMatchObject({ configNumber: 3, changed: true, message: '1 move done' });
   expect(bench.config.cause).toBe('done move 2 of shard 2');
-  expect(bench.config.shards[2]).toEqual({ owner: 5, epoch: 1, intent: undefined });
+  expect(bench.config.shards[2]).toEqual({ owner: 5, epoch: 1, intent: undefined, pinned: false });
   expect(bench.config.shards[1]?.owner).toBe(0);
 });
 
@@ -228,7 +214,7 @@ test('a join founds at most 256 groups', () => {
   const bench = founded();
   const groups = Array.from({ length: 257 }, (_, at) => ({ gid: at + 1, stores: ['s1'] }));
   refusedBy(bench, () => bench.run({ kind: 'join', groups }));
-  const answer = bench.ok({ kind: 'join', groups: groups.slice(0, controllerLimits.joinGroups) });
+  const answer = bench.ok({ kind: 'join', groups: groups.slice(0, controllerLimits.groupsPerChange) });
   expect(answer.message.length).toBeLessThanOrEqual(4000);
   expect(bench.config.groups).toHaveLength(256);
   expect(bench.config.cause.length).toBeLessThanOrEqual(300);
@@ -246,24 +232,47 @@ test('a cluster has at most 4,096 groups', () => {
   expect(bench.config.groups).toHaveLength(limits.groupsMax);
 });
 
-test('a later join leaves owned and promised shards where they are, and says so', () => {
+test('a later join moves owned shards: the fewest that make it even, by intents with the number of its config', () => {
+  const bench = founded(64);
+  bench.join({ 1: 's1 s2 s3', 2: 's1 s2 s3' });
+  bench.doneAll();
+  const before = bench.config;
+  const answer = bench.ok(joinCommand({ 3: 's4 s5 s6' }));
+  expect(answer.message).toBe('group 3 founded on s4, s5, s6\n21 shards move to group 3; see flotilla moves');
+  const moving = bench.config.shards.filter((shard) => shard.intent !== undefined);
+  expect(moving).toHaveLength(21);
+  for (const { owner, epoch, intent } of moving) {
+    expect([1, 2]).toContain(owner);
+    expect(epoch).toBe(1);
+    expect(intent).toEqual({ moveId: 4, target: 3, phase: 0, paused: false, next: 0 });
+  }
+  for (const [shard, record] of bench.config.shards.entries()) {
+    if (record.intent === undefined) expect(record).toBe(before.shards[shard]);
+  }
+  bench.doneAll();
+  expect(bench.config.cause).toMatch(/^done move 4 of shards /);
+  expect(bench.sizes()).toEqual({ 1: 22, 2: 21, 3: 21 });
+});
+
+test('a join while first assignments are open turns only those round that the new group needs', () => {
   const bench = founded(64);
   bench.join({ 1: 's1 s2 s3' });
-  bench.ok({ kind: 'done', moves: [{ shard: 0, moveId: 2 }] });
-  const shards = bench.config.shards;
   const answer = bench.ok(joinCommand({ 3: 's4 s5 s6' }));
   expect(answer.message).toBe(
-    'group 3 founded on s4, s5, s6; 0 shards assigned: moving owned shards between groups is not available yet',
+    'group 3 founded on s4, s5, s6\n32 shards are assigned to group 3\n' +
+      '32 open moves are cancelled, as far as it is not too late',
   );
-  expect(bench.config.shards).toEqual(shards);
-  expect(bench.sizes()).toEqual({ 1: 64, 3: 0 });
+  expect(bench.sizes()).toEqual({ 1: 32, 3: 32 });
+  bench.settleAll();
+  expect(bench.config.shards.filter((shard) => shard.owner === 3)).toHaveLength(32);
+  expect(bench.config.shards.every((shard) => shard.epoch === 1)).toBe(true);
 });
 
 test('more groups than shards leave some empty without a word about moving', () => {
   const bench = founded(2);
   const answer = bench.ok(joinCommand({ 1: 's1', 2: 's2', 3: 's3' }));
   expect(bench.sizes()).toEqual({ 1: 1, 2: 1, 3: 0 });
-  expect(answer.message).not.toContain('available');
+  expect(answer.message).not.toContain('move');
 });
 
 test('a store registers, and again with a higher version of its address', () => {

@@ -189,17 +189,3 @@ test('the leader stamps an entry in place', () => {
   const entry = encodeControllerEntry(jsonCodec, { kind: 'done', moves: [] }, '', 'a');
   expect(readControllerEntryHead(entry).stamp).toBe(0);
 });
-
-test('leave and move say that they are not available yet', () => {
-  const bench = new ControllerBench();
-  bench.found(4);
-  bench.join({ 1: 's1' });
-  const config = bench.config;
-  for (const command of [
-    { kind: 'leave', gids: [1] },
-    { kind: 'move', shard: 0, gid: 1 },
-  ] as const) {
-    expect(bench.run(command)).toMatchObject({ ok: false, code: 'not-available-yet', retry: 'never' });
-  }
-  expect(bench.config).toBe(config);
-});

@@ -1,11 +1,17 @@
-import { assert, DecodeError, InvariantError, must, Reader, utf8Encode, Writer, Xxh64 } from '@flotilla/base';
+import { assert, DecodeError, InvariantError, Reader, utf8Encode, Writer, Xxh64 } from '@flotilla/base';
 import type { ColdCodec, StateStore } from '@flotilla/ports';
-import { type ClusterConfig, defaultPolicy, type StoreRecord } from '@flotilla/wire';
-import { type ControllerAnswer, clip, encodeControllerAnswer, refusal, success } from './answer.ts';
+import { type ClusterConfig, type ConfigSummary, defaultPolicy, type StoreRecord } from '@flotilla/wire';
+import { type ControllerAnswer, encodeControllerAnswer, refusal, success } from './answer.ts';
 import { AnswerTable } from './answer-table.ts';
-import { type ControllerRequest, decodeControllerRequest } from './command.ts';
+import {
+  type ControllerCommand,
+  type ControllerRequest,
+  commandToCold,
+  decodeControllerRequest,
+  parseControllerCommand,
+} from './command.ts';
 import { decide } from './decide.ts';
-import type { Changed, ControllerView, Decision } from './decision.ts';
+import { type Changed, type ControllerView, changedConfig, type Decision } from './decision.ts';
 import {
   CONTROLLER_ENTRY_FORMAT,
   type ControllerEntryHead,
@@ -15,12 +21,21 @@ import {
 } from './format.ts';
 import { controllerGroup } from './founding.ts';
 import { ConfigHistory } from './history.ts';
+import { movesBetween } from './intents.ts';
+import type { PlannedMove } from './planner.ts';
 
 export interface ControllerGroupOptions {
   readonly store: StateStore;
   /** Begins every key of this replica's state. */
   readonly prefix: Uint8Array;
   readonly codec: ColdCodec;
+}
+
+/** What a command would do. */
+export interface Preview {
+  /** As if it were carried out, but for the number: that of the newest config as it is. */
+  readonly answer: ControllerAnswer;
+  readonly moves: readonly PlannedMove[];
 }
 
 /** What there is before the first entry. */
@@ -36,8 +51,7 @@ export const EMPTY_CONFIG: ClusterConfig = {
   policy: defaultPolicy,
 };
 
-const META_FORMAT = 1;
-const CAUSE_LENGTH_MAX = 300;
+const META_FORMAT = 2;
 
 /**
  * State machine of the controller group. `apply` is total: it reads the entry and the state, nothing else, so
@@ -95,6 +109,25 @@ export class ControllerGroup {
     return number === this.#config.number && number > 0 ? this.#config : this.#history.get(number);
   }
 
+  /** The head of any config, without reading the shards of most of them. */
+  summaryAt(number: number): ConfigSummary | undefined {
+    return this.#history.summary(number);
+  }
+
+  /** What a command would come to now, and which moves it would cause. Changes nothing. */
+  preview(command: ControllerCommand): Preview {
+    let parsed: ControllerCommand;
+    try {
+      parsed = parseControllerCommand(commandToCold(command));
+    } catch (error) {
+      return { answer: unreadable(error), moves: [] };
+    }
+    const decision = decide(this.#view, parsed);
+    if (decision.kind !== 'changed') return { answer: this.#answerOf(decision), moves: [] };
+    const after = changedConfig(this.#config, decision, { author: '', atMs: this.#lastStamp });
+    return { answer: this.#answerOf(decision), moves: movesBetween(this.#config, after) };
+  }
+
   /** Reads the state from the store: at start, and after a snapshot came in under the prefix. */
   load(): void {
     this.#config = EMPTY_CONFIG;
@@ -107,16 +140,15 @@ export class ControllerGroup {
     const from = new Reader(bytes);
     const format = from.u8();
     if (format !== META_FORMAT) {
-      throw new DecodeError(`controller state of format ${format} needs a newer version of Flotilla`, {
+      throw new DecodeError(`controller state of format ${format} belongs to another version of Flotilla`, {
         format,
       });
     }
     this.#lastStamp = from.u53();
     this.#lastIndex = from.u53();
     this.#clusterId = from.text(1024);
-    const number = from.u53();
     from.expectEnd();
-    if (number > 0) this.#config = must(this.#history.get(number), 'the newest config is stored');
+    this.#config = this.#history.load() ?? EMPTY_CONFIG;
   }
 
   /**
@@ -142,7 +174,7 @@ export class ControllerGroup {
     if (!('command' in request)) return request;
     const { requestId, command } = request;
     if (requestId === '') return this.#carryOut(request);
-    this.#hasher.hash(utf8Encode(JSON.stringify(command)));
+    this.#hasher.hash(utf8Encode(JSON.stringify(command, asked)));
     const { high, low } = this.#hasher;
     const earlier = this.#answers.get(requestId);
     if (earlier === undefined) {
@@ -181,32 +213,21 @@ export class ControllerGroup {
   }
 
   #carryOut(request: ControllerRequest): ControllerAnswer {
-    const decision: Decision = decide(this.#view, request.command);
-    switch (decision.kind) {
-      case 'refused':
-        return refusal(decision.code, decision.message, decision.retry);
-      case 'unchanged':
-        return success(this.#config.number, false, decision.message);
-      case 'changed':
-        this.#change(decision, request.author);
-        return success(this.#config.number, true, decision.message);
-    }
+    const decision = decide(this.#view, request.command);
+    if (decision.kind === 'changed') this.#change(decision, request.author);
+    return this.#answerOf(decision);
+  }
+
+  /** Names the newest config, which holds the change once there is one. */
+  #answerOf(decision: Decision): ControllerAnswer {
+    if (decision.kind === 'refused') return refusal(decision.code, decision.message, decision.retry);
+    return success(this.#config.number, decision.kind === 'changed', decision.message);
   }
 
   #change(change: Changed, author: string): void {
-    const { shards, groups, controller, stores, policy } = this.#config;
-    this.#config = {
-      number: this.#config.number + 1,
-      cause: clip(change.cause, CAUSE_LENGTH_MAX),
-      author,
-      atMs: this.#lastStamp,
-      shards: change.shards ?? shards,
-      groups: change.groups ?? groups,
-      controller: change.controller ?? controller,
-      stores: change.stores ?? stores,
-      policy: change.policy ?? policy,
-    };
-    this.#history.put(this.#config);
+    const former = this.#config;
+    this.#config = changedConfig(former, change, { author, atMs: this.#lastStamp });
+    this.#history.put(former, this.#config);
     if (change.clusterId !== undefined) this.#clusterId = change.clusterId;
     if (change.former !== undefined) this.#rememberFormer(change.former);
   }
@@ -221,7 +242,6 @@ export class ControllerGroup {
     out.u53(this.#lastStamp);
     out.u53(this.#lastIndex);
     out.text(this.#clusterId);
-    out.u53(this.#config.number);
     this.#store.put(this.#metaKey(), out.finish());
   }
 
@@ -239,6 +259,11 @@ export class ControllerGroup {
     out.u53(store.addressVersion);
     this.#store.put(this.#formerKey(store.storeId, store.incarnation), out.finish());
   }
+}
+
+/** Loads are what was measured as the request came by, not what was asked: its repeat brings others. */
+function asked(_key: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? undefined : value;
 }
 
 /** Whatever a codec throws for a body, the body is refused; only our own broken promises stop the replica. */

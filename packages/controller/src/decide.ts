@@ -1,8 +1,13 @@
 import type { ControllerCommand } from './command.ts';
 import { type ControllerView, type Decision, refused } from './decision.ts';
-import { done } from './done.ts';
 import { found } from './founding.ts';
 import { join } from './join.ts';
+import { leave } from './leave.ts';
+import { move } from './move.ts';
+import { order } from './move-orders.ts';
+import { setPolicy } from './policy.ts';
+import { rebalance } from './rebalance.ts';
+import { settle } from './settle.ts';
 import { registerStore } from './stores.ts';
 
 export function decide(view: ControllerView, command: ControllerCommand): Decision {
@@ -15,13 +20,21 @@ export function decide(view: ControllerView, command: ControllerCommand): Decisi
       return registerStore(view, command);
     case 'join':
       return join(view.config, command.groups);
-    case 'done':
-      return done(view.config, command.moves);
     case 'leave':
+      return leave(view.config, command.gids);
     case 'move':
-      return refused(
-        'not-available-yet',
-        `${command.kind} is not available yet: shards that a group owns cannot be moved to another group in this version`,
-      );
+      return move(view.config, command.shard, command.gid);
+    case 'rebalance':
+      return rebalance(view.config, command.loads);
+    case 'cancel':
+    case 'pause':
+    case 'resume':
+      return order(view.config, command);
+    case 'policy':
+      return setPolicy(view.config.policy, command);
+    case 'done':
+    case 'cancelled':
+    case 'tooLate':
+      return settle(view.config, command.kind, command.moves);
   }
 }

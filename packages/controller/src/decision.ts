@@ -1,6 +1,8 @@
 import type { Retry } from '@flotilla/base';
 import type { ClusterConfig, ClusterPolicy, GroupRecord, ShardRecord, StoreRecord } from '@flotilla/wire';
-import type { RefusalCode } from './answer.ts';
+import { clip, type RefusalCode } from './answer.ts';
+
+const CAUSE_LENGTH_MAX = 300;
 
 /**
  * What a command comes to in a given state. Each kind of command has a file with a pure function that reads
@@ -43,6 +45,25 @@ export interface Changed {
   readonly clusterId?: string;
   /** A store as it was known under an incarnation that is replaced now. */
   readonly former?: StoreRecord;
+}
+
+/** The config that a change makes of the one before it. */
+export function changedConfig(
+  config: ClusterConfig,
+  change: Changed,
+  made: { readonly author: string; readonly atMs: number },
+): ClusterConfig {
+  return {
+    number: config.number + 1,
+    cause: clip(change.cause, CAUSE_LENGTH_MAX),
+    author: made.author,
+    atMs: made.atMs,
+    shards: change.shards ?? config.shards,
+    groups: change.groups ?? config.groups,
+    controller: change.controller ?? config.controller,
+    stores: change.stores ?? config.stores,
+    policy: change.policy ?? config.policy,
+  };
 }
 
 export type Decision = Refused | Unchanged | Changed;

@@ -9,21 +9,24 @@ import { assert, isCount, Reader } from '@flotilla/base';
  * The state lives below the group's prefix, which no value repeats: a snapshot copies the rows as they are.
  *
  *   1                                   meta (see `controller-group.ts`)
- *   2 · number u64 big endian           one config, for ever (`history.ts`)
+ *   2 · number u64 big endian           one config, for ever, most as differences (`history.ts`)
  *   3 · sequence u64 big endian         one answer that a repeat would get (`answer-table.ts`)
  *   4 · storeId · 0 · incarnation       highest address version of a former incarnation of a store
+ *   5                                   the newest config as a whole (`history.ts`)
  */
 export const CONTROLLER_ENTRY_FORMAT = 1;
 const HEAD_BYTES = 9;
 
-export const Row = { meta: 1, config: 2, answer: 3, formerIncarnation: 4 } as const;
+export const Row = { meta: 1, config: 2, answer: 3, formerIncarnation: 4, newestConfig: 5 } as const;
 export type Row = (typeof Row)[keyof typeof Row];
 
 export const controllerLimits = {
   /** Answers that are remembered for repeats; the oldest goes first. */
   answersKept: 1024,
-  /** Groups in one join, so that cause and answer stay readable and the entry small. */
-  joinGroups: 256,
+  /** Groups in one join or leave, so that cause and answer stay readable and the entry small. */
+  groupsPerChange: 256,
+  /** Of so many configs that follow each other one is kept as a whole. */
+  configsPerCopy: 64,
   authorBytes: 256,
   clusterIdBytes: 64,
   incarnationBytes: 64,

@@ -3,16 +3,20 @@ export { decodeControllerAnswer, encodeControllerAnswer } from './answer.ts';
 export type {
   ControllerCommand,
   ControllerRequest,
-  DoneCommand,
-  DoneMove,
   FoundCommand,
   JoinCommand,
   LeaveCommand,
   MoveCommand,
+  MoveEnd,
+  MoveOrderCommand,
+  PolicyCommand,
+  RebalanceCommand,
   RegisterStoreCommand,
+  ReportCommand,
+  ReportedMove,
 } from './command.ts';
 export { decodeControllerRequest, encodeControllerEntry } from './command.ts';
-export type { ControllerGroupOptions } from './controller-group.ts';
+export type { ControllerGroupOptions, Preview } from './controller-group.ts';
 export { ControllerGroup, EMPTY_CONFIG } from './controller-group.ts';
 export type { ControllerEntryHead } from './format.ts';
 export {
@@ -21,5 +25,8 @@ export {
   readControllerEntryHead,
   stampControllerEntry,
 } from './format.ts';
+export { homeOf, movesBetween } from './intents.ts';
+export type { ShardLoad } from './loads.ts';
+export { decodeLoads, encodeLoads, loadOf } from './loads.ts';
 export type { PlanInput, PlannedMove, PlanShard } from './planner.ts';
-export { plan, planHomeless, planInput } from './planner.ts';
+export { plan, planInput } from './planner.ts';

@@ -1,32 +1,25 @@
 import { must, type StoreId } from '@flotilla/base';
-import {
-  type ClusterConfig,
-  type GroupRecord,
-  type JoinGroup,
-  limits,
-  MovePhase,
-  type ShardRecord,
-} from '@flotilla/wire';
+import { type ClusterConfig, type GroupRecord, type JoinGroup, limits } from '@flotilla/wire';
+import { arrange, arrangedText } from './arrange.ts';
 import { type Decision, type Refused, refused, unchanged } from './decision.ts';
 import { controllerLimits } from './format.ts';
-import { plan, planHomeless, planInput } from './planner.ts';
-import { listed, plural } from './words.ts';
+import { groupWords, listed } from './words.ts';
 
 /**
- * Founds groups and gives them what nobody owns. All groups of one join are founded by one config, in the
- * order of their ids, and are balanced together. Groups that exist on just these stores are left as they are,
- * so that a join may be repeated, alone or as part of a larger one.
+ * Founds groups and gives each group its share. All groups of one join are founded by one config and are balanced
+ * together. Groups that exist on just these stores are left as they are, so that a join may be repeated, alone or as
+ * part of a larger one; one that is leaving stays.
  */
 export function join(config: ClusterConfig, wanted: readonly JoinGroup[]): Decision {
   const groups = [...wanted].sort((left, right) => left.gid - right.gid);
   const bad = misfit(config, groups);
   if (bad !== undefined) return bad;
-  const existing = new Set(config.groups.map((group) => group.gid));
+  const existing = new Map(config.groups.map((group) => [group.gid, group]));
   const fresh = groups.filter((group) => !existing.has(group.gid));
-  if (fresh.length === 0) {
-    return unchanged(
-      `${groupWords(groups)} ${groups.length === 1 ? 'exists' : 'exist'} on these stores already`,
-    );
+  const back = groups.filter((group) => existing.get(group.gid)?.leaving === true).map((group) => group.gid);
+  if (fresh.length === 0 && back.length === 0) {
+    const exist = groups.length === 1 ? 'exists' : 'exist';
+    return unchanged(`${groupWords(groups.map((group) => group.gid))} ${exist} on these stores already`);
   }
   if (config.groups.length + fresh.length > limits.groupsMax) {
     return refused(
@@ -34,30 +27,30 @@ export function join(config: ClusterConfig, wanted: readonly JoinGroup[]): Decis
       `a cluster has at most ${limits.groupsMax} groups: ${config.groups.length} exist, ${fresh.length} would join`,
     );
   }
-  const number = config.number + 1;
-  const founded = fresh.map((group) => foundGroup(config, group, number));
-  const all = [...config.groups, ...founded].sort((left, right) => left.gid - right.gid);
-  const { shards, count } = assign({ ...config, groups: all }, number);
-  const missing = new Set(plan(planInput({ ...config, groups: all, shards })).map((move) => move.to));
-  const lines = fresh.map((group) => foundedText(group, count.get(group.gid) ?? 0, missing.has(group.gid)));
+  const stayed = config.groups.map((group) =>
+    back.includes(group.gid) ? { ...group, leaving: false } : group,
+  );
+  const founded = fresh.map((group) => foundGroup(config, group, config.number + 1));
+  const joined = groups.map((group) => group.gid).filter((gid) => existing.get(gid)?.leaving !== false);
+  const all = [...stayed, ...founded].sort((left, right) => left.gid - right.gid);
+  const shards = arrange({ ...config, groups: all });
+  const lines = fresh.map(({ gid, stores }) => `group ${gid} founded on ${listed(stores)}`);
+  if (back.length > 0) lines.push(`${groupWords(back)} ${back.length === 1 ? 'stays' : 'stay'} after all`);
+  lines.push(...arrangedText(config, { ...config, groups: all, shards }), ...warnings(fresh));
   return {
     kind: 'changed',
-    cause: `join ${listed(fresh.map((group) => group.gid))}`,
-    message: [...lines, ...warnings(fresh)].join('\n'),
+    cause: `join ${listed(joined)}`,
+    message: lines.join('\n'),
     groups: all,
     shards,
   };
 }
 
-function groupWords(groups: readonly JoinGroup[]): string {
-  return `${groups.length === 1 ? 'group' : 'groups'} ${listed(groups.map((group) => group.gid))}`;
-}
-
 /** Every check comes before any change, so that a join is carried out whole or not at all. */
 function misfit(config: ClusterConfig, groups: readonly JoinGroup[]): Refused | undefined {
   if (groups.length === 0) return refused('bad-request', 'a join names at least one group and its stores');
-  if (groups.length > controllerLimits.joinGroups) {
-    const most = controllerLimits.joinGroups;
+  if (groups.length > controllerLimits.groupsPerChange) {
+    const most = controllerLimits.groupsPerChange;
     return refused('bad-request', `${groups.length} groups in one join: use several of at most ${most} each`);
   }
   for (const [at, group] of groups.entries()) {
@@ -111,10 +104,12 @@ function otherStores(config: ClusterConfig, group: JoinGroup): Refused | undefin
   const isSame =
     stores.length === group.stores.length && group.stores.every((store) => stores.includes(store));
   if (isSame) return undefined;
+  const wayOut = existing.leaving
+    ? 'it is leaving: wait until it is gone, or choose another group id, or join it with the stores that it has'
+    : 'choose another group id for a new group, or join it with the stores that it has';
   return refused(
     'group-exists',
-    `group ${group.gid} exists on stores ${listed(stores)}, and this join asks for ${listed(group.stores)}: ` +
-      'choose another group id for a new group, or join it with the stores that it has',
+    `group ${group.gid} exists on stores ${listed(stores)}, and this join asks for ${listed(group.stores)}: ${wayOut}`,
   );
 }
 
@@ -128,32 +123,6 @@ function foundGroup(config: ClusterConfig, group: JoinGroup, number: number): Gr
     };
   };
   return { gid: group.gid, incarnation: number, replicas: group.stores.map(place), leaving: false };
-}
-
-interface Assigned {
-  readonly shards: readonly ShardRecord[];
-  /** Shards newly assigned, by gid. */
-  readonly count: ReadonlyMap<number, number>;
-}
-
-/** A first assignment is a move without a source: the target makes the shard, empty, and reports it done. */
-function assign(config: ClusterConfig, number: number): Assigned {
-  const shards = [...config.shards];
-  const count = new Map<number, number>();
-  for (const move of planHomeless(planInput(config))) {
-    const shard = must(shards[move.shard], 'a planned shard exists');
-    if (shard.owner !== 0 || shard.intent !== undefined) continue;
-    const intent = { moveId: number, target: move.to, phase: MovePhase.moving, paused: false, next: 0 };
-    shards[move.shard] = { ...shard, intent };
-    count.set(move.to, (count.get(move.to) ?? 0) + 1);
-  }
-  return { shards, count };
-}
-
-/** `isShort`: the group would get more if owned shards could move. */
-function foundedText(group: JoinGroup, assigned: number, isShort: boolean): string {
-  const text = `group ${group.gid} founded on ${listed(group.stores)}; ${plural(assigned, 'shard')} assigned`;
-  return isShort ? `${text}: moving owned shards between groups is not available yet` : text;
 }
 
 function warnings(groups: readonly JoinGroup[]): readonly string[] {

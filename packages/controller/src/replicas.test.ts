@@ -2,11 +2,16 @@ import { Prng, prefixEnd } from '@flotilla/base';
 import { applyConfigDelta, diffConfig } from '@flotilla/wire';
 import { expect, test } from 'vitest';
 import type { ControllerCommand } from './command.ts';
+import { encodeLoads } from './loads.ts';
 import { ControllerBench, storeRecord } from './testing/bench.ts';
 
 function randomCommand(random: Prng, bench: ControllerBench): ControllerCommand {
   const storeId = `s${1 + random.below(9)}`;
-  switch (random.below(5)) {
+  const gid = (): number => 1 + random.below(12);
+  const shard = random.below(32);
+  const open = bench.open();
+  const moveId = open[random.below(open.length)]?.moveId ?? random.below(5);
+  switch (random.below(9)) {
     case 0: {
       const store = storeRecord(storeId, `${storeId}-${'abc'[random.below(3)]}`);
       const addressVersion = random.below(4);
@@ -15,19 +20,41 @@ function randomCommand(random: Prng, bench: ControllerBench): ControllerCommand 
     case 1:
     case 2: {
       const groups = Array.from({ length: 1 + random.below(3) }, () => ({
-        gid: 1 + random.below(12),
-        stores: Array.from({ length: 1 + random.below(4) }, () => `s${1 + random.below(8)}`),
+        gid: gid(),
+        stores: Array.from({ length: 1 + random.below(2) }, () => `s${1 + random.below(3)}`),
       }));
       return { kind: 'join', groups };
     }
-    case 3: {
+    case 3:
+    case 4: {
+      const kind = (['done', 'cancelled', 'tooLate'] as const)[random.below(3)] ?? 'done';
       const moves = bench.config.shards.flatMap(({ intent }, shard) =>
-        random.chance(0.1) ? [{ shard, moveId: intent?.moveId ?? random.below(5) }] : [],
+        random.chance(0.3) ? [{ shard, moveId: intent?.moveId ?? random.below(5) }] : [],
       );
-      return { kind: 'done', moves };
+      return { kind, moves };
     }
-    default:
-      return random.chance(0.5) ? { kind: 'leave', gids: [1] } : { kind: 'move', shard: 1, gid: 2 };
+    case 5:
+      return { kind: 'leave', gids: [gid()] };
+    case 6: {
+      const kind = (['cancel', 'pause', 'resume'] as const)[random.below(3)] ?? 'cancel';
+      return { kind, moveId, shard: random.chance(0.5) ? shard : undefined };
+    }
+    case 7: {
+      const loads = bench.config.shards.map(() => ({
+        operations: random.below(10) ** 4,
+        bytes: random.below(2 ** 32),
+        cpuMs: random.below(20),
+      }));
+      return { kind: 'rebalance', loads: encodeLoads(random.chance(0.8) ? loads : []) };
+    }
+    default: {
+      const policy = {
+        auto: random.chance(0.5),
+        moveBytesPerSecond: undefined,
+        movesPerStore: random.below(9),
+      };
+      return random.chance(0.2) ? { kind: 'policy', ...policy } : { kind: 'move', shard, gid: gid() };
+    }
   }
 }
 
@@ -77,9 +104,9 @@ test('the history is linear: numbers without a gap, epochs that never fall, delt
   const random = new Prng(5);
   const bench = new ControllerBench();
   bench.found(16, 3);
-  for (let step = 0; step < 150; step++) bench.run(randomCommand(random, bench));
+  for (let step = 0; step < 300; step++) bench.run(randomCommand(random, bench));
   const last = bench.config.number;
-  expect(last).toBeGreaterThan(20);
+  expect(last).toBeGreaterThan(100);
   for (let number = 2; number <= last; number++) {
     const [from, to] = [bench.group.configAt(number - 1), bench.group.configAt(number)];
     if (from === undefined || to === undefined) throw new Error(`config ${number} is missing`);
@@ -87,20 +114,37 @@ test('the history is linear: numbers without a gap, epochs that never fall, delt
     expect(to.atMs).toBeGreaterThanOrEqual(from.atMs);
     expect(applyConfigDelta(from, diffConfig(from, to))).toEqual(to);
     for (const group of to.groups) expect(group.incarnation).toBeLessThanOrEqual(number);
+    for (const [shard, record] of to.shards.entries()) {
+      const former = from.shards[shard];
+      expect(record.epoch - (former?.epoch ?? 0)).toBe(record.owner === former?.owner ? 0 : 1);
+    }
   }
 });
 
-test('the shards of a config are owned or promised only to groups that it names', () => {
+test('the shards of a config are owned or promised only to groups that it names, new promises to those that stay', () => {
   const random = new Prng(6);
   const bench = new ControllerBench();
   bench.found(16, 3);
-  for (let step = 0; step < 200; step++) {
+  for (let step = 0; step < 600; step++) {
+    const before = bench.config;
     bench.run(randomCommand(random, bench));
     const gids = bench.config.groups.map((group) => group.gid);
-    for (const shard of bench.config.shards) {
-      if (shard.owner !== 0) expect(gids).toContain(shard.owner);
-      if (shard.intent !== undefined) expect(gids).toContain(shard.intent.target);
-      expect(shard.epoch).toBe(shard.owner === 0 ? 0 : 1);
+    const staying = bench.config.groups.filter((group) => !group.leaving).map((group) => group.gid);
+    for (const [shard, { owner, intent }] of bench.config.shards.entries()) {
+      if (owner !== 0) expect(gids).toContain(owner);
+      if (intent === undefined) continue;
+      expect(gids).toContain(intent.target);
+      expect(intent.target).not.toBe(owner);
+      if (intent.next !== 0) expect(gids).toContain(intent.next);
+      const former = before.shards[shard]?.intent;
+      if (intent.moveId === former?.moveId) {
+        expect(intent.target).toBe(former.target);
+        if (intent.next !== 0 && intent.next !== former.next) expect(staying).toContain(intent.next);
+      } else {
+        expect(intent.moveId).toBe(bench.config.number);
+        expect(staying).toContain(intent.target);
+        expect([intent.next, intent.phase, intent.paused]).toEqual([0, 0, false]);
+      }
     }
   }
 });

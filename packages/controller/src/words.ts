@@ -26,3 +26,12 @@ export function ranges(numbers: readonly number[]): string {
   }
   return listed(parts);
 }
+
+export function groupWords(gids: readonly number[]): string {
+  return `${gids.length === 1 ? 'group' : 'groups'} ${listed(gids)}`;
+}
+
+/** `move 17 of shards 0-3`, shards ascending. */
+export function moveWords(moveId: number, shards: readonly number[]): string {
+  return `move ${moveId} of ${shards.length === 1 ? 'shard' : 'shards'} ${ranges(shards)}`;
+}

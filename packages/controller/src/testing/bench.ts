@@ -1,9 +1,10 @@
 import { assert, hexEncode, prefixEnd, Writer } from '@flotilla/base';
-import type { ClusterConfig, StoreRecord } from '@flotilla/wire';
+import { type ClusterConfig, MovePhase, type StoreRecord } from '@flotilla/wire';
 import { type ControllerAnswer, decodeControllerAnswer } from '../answer.ts';
-import { type ControllerCommand, encodeControllerEntry } from '../command.ts';
+import { type ControllerCommand, encodeControllerEntry, type ReportedMove } from '../command.ts';
 import { ControllerGroup } from '../controller-group.ts';
 import { stampControllerEntry } from '../format.ts';
+import { homeOf } from '../intents.ts';
 import { jsonCodec } from './json-codec.ts';
 import { OrderedStore } from './ordered-store.ts';
 
@@ -75,12 +76,28 @@ export class ControllerBench {
     return this.run(joinCommand(groups), requestId);
   }
 
-  /** Reports all open moves as done, in one command. */
-  doneAll(): void {
-    const moves = this.config.shards.flatMap(({ intent }, shard) =>
+  /** All open moves. */
+  open(): readonly ReportedMove[] {
+    return this.config.shards.flatMap(({ intent }, shard) =>
       intent === undefined ? [] : [{ shard, moveId: intent.moveId }],
     );
+  }
+
+  /** Reports all open moves as done, in one command. */
+  doneAll(): void {
+    const moves = this.open();
     if (moves.length > 0) this.ok({ kind: 'done', moves });
+  }
+
+  /** Ends all open moves, those that are to be cancelled as cancelled, until none is left. */
+  settleAll(): void {
+    for (let round = 0; this.open().length > 0; round++) {
+      assert(round < 8, 'open moves end');
+      const phaseOf = (move: ReportedMove) => this.config.shards[move.shard]?.intent?.phase;
+      const cancelled = this.open().filter((move) => phaseOf(move) === MovePhase.cancelling);
+      if (cancelled.length > 0) this.ok({ kind: 'cancelled', moves: cancelled });
+      this.doneAll();
+    }
   }
 
   /** Shards by the group that will hold them. */
@@ -88,7 +105,7 @@ export class ControllerBench {
     const sizes: Record<number, number> = {};
     for (const group of this.config.groups) sizes[group.gid] = 0;
     for (const shard of this.config.shards) {
-      const gid = shard.intent?.target ?? shard.owner;
+      const gid = homeOf(shard);
       sizes[gid] = (sizes[gid] ?? 0) + 1;
     }
     return sizes;
@@ -99,6 +116,19 @@ export class ControllerBench {
     const rows = this.store.rowsBelow(this.prefix, prefixEnd(this.prefix));
     return rows.map(({ key, value }) => `${hexEncode(key)}=${hexEncode(value)}`);
   }
+}
+
+/** The refusal, after making sure that it changed nothing. */
+export function refusedBy(
+  bench: ControllerBench,
+  act: () => ControllerAnswer,
+): ControllerAnswer & { readonly ok: false } {
+  const before = bench.config;
+  const answer = act();
+  assert(bench.config === before, 'a refusal changes nothing');
+  assert(bench.group.configAt(before.number + 1) === undefined, 'a refusal makes no config');
+  assert(!answer.ok, () => `not refused: ${answer.message}`);
+  return answer;
 }
 
 export function storeRecord(storeId: string, incarnation = `${storeId}-a`): StoreRecord {
