@@ -15,7 +15,6 @@ import type { OpenExport, Shard } from './shard.ts';
 
 const ITEM_HEAD_BYTES = 7;
 
-const PIECE: Cut = { bytesMax: limits.importPieceBytes, leavesLargest: false };
 /** Everything that may be open as a shard freezes goes into one piece: writers are waiting. */
 const LAST_PIECE: Cut = { bytesMax: limits.freezeBytes, leavesLargest: true };
 
@@ -29,8 +28,10 @@ export class CopyReader {
   readonly #store: StateStore;
   readonly #hasher: Hasher;
   readonly #index: ChangeIndex;
+  readonly #piece: Cut;
 
-  constructor(store: StateStore, hasher: Hasher, index: ChangeIndex) {
+  constructor(store: StateStore, hasher: Hasher, index: ChangeIndex, pieceBytes: number) {
+    this.#piece = { bytesMax: pieceBytes, leavesLargest: false };
     this.#store = store;
     this.#hasher = hasher;
     this.#index = index;
@@ -38,7 +39,7 @@ export class CopyReader {
 
   /** The sealed page that begins at `cursor`. A cursor that nobody was given is a place in the order, too. */
   page(shard: Shard, moveId: number, cursor: Uint8Array): Uint8Array {
-    const items = new Writer(limits.importPieceBytes);
+    const items = new Writer(this.#piece.bytesMax);
     const kind = cursor[0] ?? ItemKind.record;
     const name = cursor.subarray(1);
     let next: Uint8Array | undefined;
@@ -77,7 +78,7 @@ export class CopyReader {
     let next: Uint8Array | undefined;
     this.#store.scan(keyUnder(head, name), headEnd(head), (key, stored) => {
       const itemBytes = ITEM_HEAD_BYTES + key.length - head.length + stored.length;
-      if (items.length > 0 && items.length + itemBytes > limits.importPieceBytes) {
+      if (items.length > 0 && items.length + itemBytes > this.#piece.bytesMax) {
         next = cursorAt(kind, key.subarray(head.length));
         return false;
       }
@@ -91,7 +92,7 @@ export class CopyReader {
 
   /** What changed after `from`, in pieces. */
   changes(shard: Shard, open: OpenExport, from: number): Changes {
-    return this.#changes(shard, open, from, PIECE);
+    return this.#changes(shard, open, from, this.#piece);
   }
 
   /** The same, and in one piece whatever may be open as a shard freezes. */
@@ -106,7 +107,7 @@ export class CopyReader {
   #changes(shard: Shard, open: OpenExport, from: number, cut: Cut): Changes {
     if (from === shard.revision) return { to: from, delta: EMPTY_BYTES };
     const { changes, to = shard.revision } = this.#index.list(open, from, cut);
-    const items = new Writer(limits.importPieceBytes);
+    const items = new Writer(this.#piece.bytesMax);
     const gone = new Set<string>();
     for (let at = changes.length - 1; at >= 0; at--) {
       const { revision, kind, name } = changes[at] as (typeof changes)[number];

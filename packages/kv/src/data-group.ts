@@ -62,6 +62,8 @@ export interface DataGroupOptions {
   readonly shardCount: number;
   /** Bound of the cache of session rows. */
   readonly rowCacheBytes?: number;
+  /** Items of one page or delta for a move, unless a single item or revision is larger. */
+  readonly pieceBytes?: number;
 }
 
 const GROUP_FORMAT = 1;
@@ -125,7 +127,8 @@ export class DataGroup {
     this.#shards = new ShardTable(options.shardCount, keys);
     const executor = new Executor(store, this.#records);
     this.#batches = new BatchApplier(options.gid, this.#shards, this.#sessions, executor, hasher);
-    const source = new MoveSource(this.#changes, new CopyReader(store, hasher, this.#changes));
+    const pieceBytes = options.pieceBytes ?? limits.importPieceBytes;
+    const source = new MoveSource(this.#changes, new CopyReader(store, hasher, this.#changes, pieceBytes));
     const target = new MoveTarget(store, hasher, this.#records);
     this.#moves = new MoveApplier(this.#shards, this.#sessions, this.#purge, source, target);
   }

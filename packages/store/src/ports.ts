@@ -24,6 +24,8 @@ export interface StoreOptions {
   /** Shards of a cluster that is founded here; fixed for ever. */
   readonly shardCount: number;
   readonly tuning?: Partial<HostTuning>;
+  /** Items of one page of a shard that moves away, unless a single item is larger. */
+  readonly pieceBytes?: number;
   /** A blank store founded or joined a cluster: make that durable, then call `done`. */
   readonly onClusterId: (clusterId: string, done: () => void) => void;
   /** The process must end now, with this exit code. */

@@ -3,17 +3,17 @@ import { ControllerGroup } from '@flotilla/controller';
 import { type GroupMachine, Host, type Replica } from '@flotilla/host';
 import { DataGroup, NewerFormatError } from '@flotilla/kv';
 import type { Socket, SocketHandler, TimerId } from '@flotilla/ports';
-import { type ClusterConfig, FrameKind, limits, makeSession, readAdmin, writeAdmin } from '@flotilla/wire';
+import { type AdminReply, type ClusterConfig, FrameKind, limits, makeSession, readAdmin, writeAdmin } from '@flotilla/wire';
 import { AdminRouter, type InternalCommand } from './admin/router.ts';
 import { ConfigHolder } from './config-holder.ts';
 import { ControllerProposal } from './controller-proposal.ts';
-import { AssignmentDriver } from './drivers/assignments.ts';
 import { Founder } from './drivers/founder.ts';
 import { Registrar } from './drivers/registrar.ts';
 import { ReplicaKeeper } from './drivers/replica-keeper.ts';
 import { ConfigSubscriber } from './drivers/subscriber.ts';
 import { UpkeepDriver } from './drivers/upkeep.ts';
 import { Forwarding } from './forwarding.ts';
+import { Moves } from './moves/moves.ts';
 import type { StoreOptions, StorePorts } from './ports.ts';
 import { RpcService } from './rpc/service.ts';
 import { Stamps } from './stamps.ts';
@@ -35,6 +35,7 @@ export class StoreNode {
   readonly #forwarding: Forwarding;
   readonly #founder: Founder;
   readonly #subscriber: ConfigSubscriber;
+  readonly #moves: Moves;
   readonly #keeper: ReplicaKeeper;
   readonly #drivers: readonly { tick(): void }[];
   readonly #stamps: Stamps;
@@ -70,7 +71,13 @@ export class StoreNode {
     });
     const { host } = this;
     const stampFor = (replica: Replica): number => this.#service.stampFor(replica);
-    const command = (wish: InternalCommand, done: () => void): void => this.#router.internal(wish, done);
+    const command = (wish: InternalCommand, done: (reply: AdminReply) => void): void =>
+      this.#router.internal(wish, done);
+    this.#moves = new Moves({
+      ...{ storeId: options.storeId, host, links: ports.links, timers: ports.timers, hasher: ports.hasher },
+      ...{ log: ports.log, meter: ports.meter, random: ports.random.fork('moves') },
+      ...{ now, config, stampFor, command },
+    });
     this.#service = new RpcService({
       host,
       links: ports.links,
@@ -147,12 +154,13 @@ export class StoreNode {
       this.#founder,
       this.#subscriber,
       new Registrar({ self: { storeId, incarnation, address, addressVersion, zone }, config, now, command }),
-      new AssignmentDriver({ host, config, stampFor, command }),
+      this.#moves,
       new UpkeepDriver({ host, now, nowStamp: () => this.#stamps.nowMs(), stampFor }),
     ];
     this.#holder.onChange((change) => {
       this.#reconcile(change.config);
       this.#service.pushConfig(change);
+      this.#moves.changed();
     });
   }
 
@@ -247,7 +255,14 @@ export class StoreNode {
     const { stateStore: store, hasher, codec } = this.#ports;
     return group.gid === 0
       ? new ControllerGroup({ store, prefix, codec })
-      : new DataGroup({ gid: group.gid, store, prefix, hasher, shardCount: this.#shardCount });
+      : new DataGroup({
+          gid: group.gid,
+          store,
+          prefix,
+          hasher,
+          shardCount: this.#shardCount,
+          ...(this.#options.pieceBytes === undefined ? {} : { pieceBytes: this.#options.pieceBytes }),
+        });
   }
 
   #turnEnd(): void {
@@ -266,7 +281,7 @@ export class StoreNode {
       return;
     }
     // A blank store keeps nothing of a cluster before its identity is on disk.
-    if (this.#clusterId === '') return;
+    if (this.#clusterId === '' || this.#moves.onFrame(storeId, kind, body)) return;
     if (kind === FrameKind.configAsk) this.#subscriber.onAsk(storeId, body);
     else if (kind === FrameKind.config) this.#subscriber.onConfig(body);
     else if (kind === FrameKind.configDelta) this.#subscriber.onDelta(storeId, body);

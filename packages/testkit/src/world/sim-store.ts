@@ -191,6 +191,7 @@ export class SimStore {
         bootstrap: this.#options.bootstrap,
         shardCount: this.#options.shardCount,
         tuning: this.#options.tuning,
+        pieceBytes: this.#options.pieceBytes,
         onClusterId: (clusterId, done) => {
           this.#clusterId = clusterId;
           fabric.setClusterId(clusterId);
