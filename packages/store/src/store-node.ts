@@ -3,7 +3,15 @@ import { ControllerGroup } from '@flotilla/controller';
 import { type GroupMachine, Host, type Replica } from '@flotilla/host';
 import { DataGroup, NewerFormatError } from '@flotilla/kv';
 import type { Socket, SocketHandler, TimerId } from '@flotilla/ports';
-import { type AdminReply, type ClusterConfig, FrameKind, limits, makeSession, readAdmin, writeAdmin } from '@flotilla/wire';
+import {
+  type AdminReply,
+  type ClusterConfig,
+  FrameKind,
+  limits,
+  makeSession,
+  readAdmin,
+  writeAdmin,
+} from '@flotilla/wire';
 import { AdminRouter, type InternalCommand } from './admin/router.ts';
 import { ConfigHolder } from './config-holder.ts';
 import { ControllerProposal } from './controller-proposal.ts';
@@ -85,6 +93,7 @@ export class StoreNode {
       timers: ports.timers,
       log: ports.log,
       stamps: this.#stamps,
+      throttle: this.#moves.throttle,
       now,
       storeId: options.storeId,
       clusterId: () => this.#clusterId,
@@ -211,6 +220,7 @@ export class StoreNode {
     this.#stopped = true;
     if (this.#timer !== undefined) this.#ports.timers.clear(this.#timer);
     this.#service.closeAll('the store stops');
+    this.#moves.stop();
     this.host.stop();
   }
 
@@ -288,8 +298,12 @@ export class StoreNode {
   }
 
   #onPeer(storeId: StoreId, isUp: boolean): void {
-    if (isUp) this.#subscriber.ask(storeId);
-    else this.#forwarding.peerDown(storeId);
+    if (isUp) {
+      this.#subscriber.ask(storeId);
+      return;
+    }
+    this.#forwarding.peerDown(storeId);
+    this.#moves.peerDown(storeId);
   }
 
   /** Replicas and links as the config wants them. */

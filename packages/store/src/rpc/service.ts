@@ -17,6 +17,7 @@ import {
   writeNotLeader,
 } from '@flotilla/wire';
 import type { ConfigChange } from '../config-holder.ts';
+import type { Throttle } from '../moves/throttle.ts';
 import type { Stamps } from '../stamps.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
 import { ReadWork } from './read-work.ts';
@@ -27,6 +28,7 @@ export interface ServiceOptions extends Omit<ConnectionOwner, 'onFrame' | 'onClo
   readonly links: PeerLinks;
   readonly hasher: Hasher;
   readonly stamps: Stamps;
+  readonly throttle: Throttle;
   readonly now: () => number;
   readonly shardCount: () => number;
   readonly onAdmin: (connection: ClientConnection, body: Uint8Array) => void;
@@ -136,7 +138,7 @@ export class RpcService implements BatchOwner {
     }
     const entry = body.subarray(WRITE_HEAD_BYTES);
     const placement = { shardCount: this.#options.shardCount(), hasher: this.#options.hasher };
-    const malformed = prepareBatch(entry, 0, placement);
+    const malformed = prepareBatch(entry, 0, placement, this.#options.throttle.admitsFor(gid));
     if (malformed !== undefined) {
       writeMalformed(connection.replies, request, malformed);
       connection.replied();
