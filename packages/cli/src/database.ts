@@ -1,10 +1,13 @@
 import type {
   ChangeResult,
   ClusterConfig,
+  ClusterPolicy,
   ClusterStatus,
   ConfigSummary,
   Db,
   KeyPlace,
+  MoveName,
+  MoveProgress,
 } from '@flotilla/client';
 import type { ReadChoice } from './globals.ts';
 import type { RecordLike } from './text/bytes.ts';
@@ -19,6 +22,8 @@ export interface WriteConditions {
   /** ms */
   readonly ttl?: number;
 }
+
+export type PolicyChange = Partial<ClusterPolicy>;
 
 export interface ScanChoice {
   readonly prefix: Uint8Array;
@@ -86,16 +91,42 @@ export class Database {
     return deleted;
   }
 
-  join(groups: Readonly<Record<number, readonly string[]>>): Promise<ChangeResult> {
-    return this.#db.admin.join(groups);
+  /** With `plan` this and the next three only tell what would happen. */
+  join(groups: Readonly<Record<number, readonly string[]>>, plan = false): Promise<ChangeResult> {
+    return this.#db.admin.join(groups, { plan });
   }
 
-  leave(gids: readonly number[]): Promise<ChangeResult> {
-    return this.#db.admin.leave(gids);
+  leave(gids: readonly number[], plan = false): Promise<ChangeResult> {
+    return this.#db.admin.leave(gids, { plan });
   }
 
-  move(shard: number, gid: number): Promise<ChangeResult> {
-    return this.#db.admin.move(shard, gid);
+  move(shard: number, gid: number, plan = false): Promise<ChangeResult> {
+    return this.#db.admin.move(shard, gid, { plan });
+  }
+
+  rebalance(plan = false): Promise<ChangeResult> {
+    return this.#db.admin.rebalance({ plan });
+  }
+
+  pause(move: MoveName): Promise<ChangeResult> {
+    return this.#db.admin.pause(move);
+  }
+
+  resume(move: MoveName): Promise<ChangeResult> {
+    return this.#db.admin.resume(move);
+  }
+
+  cancel(move: MoveName): Promise<ChangeResult> {
+    return this.#db.admin.cancel(move);
+  }
+
+  policy(change: PolicyChange): Promise<ChangeResult> {
+    return this.#db.admin.policy(change);
+  }
+
+  /** The moves that are open; with `all` also those that ended lately. */
+  moves(all: boolean, signal?: AbortSignal): Promise<readonly MoveProgress[]> {
+    return this.#db.admin.moves({ all, ...(signal === undefined ? {} : { signal }) });
   }
 
   transferLeader(gid: number, store: string): Promise<{ readonly leader: string }> {

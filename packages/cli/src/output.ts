@@ -5,8 +5,19 @@ const CHUNK_BYTES = 32 * 1024;
 
 export interface OutputOptions {
   readonly json: boolean;
-  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stdout: Writable & {
+    readonly isTTY?: boolean;
+    readonly columns?: number;
+    readonly rows?: number;
+  };
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+}
+
+export interface Terminal {
+  /** Both as they are now: people resize windows. */
+  readonly columns: number;
+  readonly rows: number;
+  write(text: string): void;
 }
 
 /**
@@ -47,9 +58,19 @@ export class Output {
     return this.#stderr.columns || 80;
   }
 
-  /** Tables and colours are for terminals. */
-  get isTerminal(): boolean {
-    return this.#stdout.isTTY === true;
+  /** Standard output as a screen that is drawn again and again; undefined where no person looks. */
+  get terminal(): Terminal | undefined {
+    const stdout = this.#stdout;
+    if (this.json || stdout.isTTY !== true) return undefined;
+    return {
+      get columns() {
+        return stdout.columns || 80;
+      },
+      get rows() {
+        return stdout.rows || 24;
+      },
+      write: (text) => void stdout.write(text),
+    };
   }
 
   async write(part: string | Uint8Array): Promise<void> {

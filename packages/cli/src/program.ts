@@ -4,6 +4,7 @@ import { benchCommand } from './commands/bench.ts';
 import { clusterCommands } from './commands/cluster.ts';
 import { dataCommands } from './commands/data.ts';
 import { devCommand } from './commands/dev.ts';
+import { moveCommands } from './commands/moves.ts';
 import { simCommand } from './commands/sim.ts';
 import { storeCommand } from './commands/store.ts';
 import { transferCommands } from './commands/transfer.ts';
@@ -52,6 +53,7 @@ const specs: readonly CommandSpec[] = [
   ...dataCommands,
   ...transferCommands,
   ...clusterCommands,
+  ...moveCommands,
   benchCommand,
   simCommand,
 ];

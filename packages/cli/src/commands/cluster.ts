@@ -1,95 +1,47 @@
-import type { ChangeResult } from '@flotilla/client';
 import type { Command } from 'commander';
 import { CommandFailure, ExitCode, QuietExit } from '../failure.ts';
-import type { CommandSpec, Context } from '../program.ts';
+import type { CommandSpec } from '../program.ts';
 import { bytesOfHex, bytesOfText, jsonField, shown } from '../text/bytes.ts';
 import { configJson, configLines, summaryLine } from '../text/config.ts';
 import { judge, statusLines } from '../text/status.ts';
+import { gidOf, groupsOf, numberOf, storeIdOf } from './arguments.ts';
+import { planOption, tellChange } from './change.ts';
 
 /** Commands on the cluster itself. */
 
-const GID_MAX = 0xffff_fffe;
-
-function gidOf(text: string, lowest = 1): number {
-  const gid = Number(text);
-  if (/^\d{1,10}$/.test(text) && gid >= lowest && gid <= GID_MAX) return gid;
-  const why =
-    text === '0'
-      ? '0 is the controller group, which the cluster keeps by itself'
-      : 'it is no number in range';
-  throw new CommandFailure(`"${text}" is not the id of a data group: ${why}. Use 1 to ${GID_MAX}.`);
-}
-
-function numberOf(text: string, what: string): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
-  throw new CommandFailure(`"${text}" is not ${what}: write a whole number`);
-}
-
-function storesOf(text: string): string[] {
-  const ids = text.split(',').map((id) => id.trim());
-  const wrong = ids.find((id) => !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(id));
-  if (wrong !== undefined) {
-    throw new CommandFailure(
-      `--stores: "${wrong}" is not a store id: use 1 to 64 of a-z A-Z 0-9 . _ - and part ids by commas, like s1,s2,s3`,
-    );
-  }
-  const twice = ids.find((id, at) => ids.indexOf(id) !== at);
-  if (twice !== undefined)
-    throw new CommandFailure(`--stores names ${twice} twice: each store holds one replica`);
-  return ids;
-}
-
-async function tellChange(context: Context, result: ChangeResult): Promise<void> {
-  const { output } = context;
-  if (output.json) return output.value(result);
-  await output.line(result.message === '' ? `ok, config ${result.configNumber}` : result.message);
-}
-
 const join: CommandSpec = {
-  usage: 'join <gid>',
-  summary: 'make a data group on some stores and give it shards',
-  examples: ['join 1 --stores s1,s2,s3', 'join 2 --stores s2,s3,s4 --json'],
+  usage: 'join <groups...>',
+  summary: 'make data groups on some stores and give them their part of the shards',
+  examples: ['join 3 --stores s1,s2,s3', 'join 3=s1,s2,s3 4=s2,s3,s4 --plan'],
   options: (command: Command) => {
-    command.requiredOption('--stores <ids>', 'stores that hold a replica each, parted by commas');
+    command.option('--stores <ids>', 'stores that hold a replica each, parted by commas');
+    planOption(command);
   },
   async run(context, args, options) {
-    const gid = gidOf(args[0] as string);
-    const stores = storesOf(String(options.stores));
-    if (stores.length > 7)
-      throw new CommandFailure(`${stores.length} replicas are too many: a group has 1 to 7`);
-    if (stores.length % 2 === 0 || stores.length > 5) {
-      const why =
-        stores.length > 5
-          ? 'more than 5 replicas slow down every write'
-          : 'an even number survives no more failures than one less';
-      context.output.note(`warning: ${why}.`);
+    const groups = groupsOf(args, options.stores as string | undefined);
+    for (const [gid, { length }] of Object.entries(groups)) {
+      if (length > 5)
+        context.output.note(`warning: group ${gid}: more than 5 replicas slow down every write.`);
+      else if (length % 2 === 0) {
+        context.output.note(`warning: group ${gid}: an even number survives no more failures than one less.`);
+      }
     }
+    const plan = options.plan === true;
     const database = await context.database();
-    await tellChange(context, await database.join({ [gid]: stores }));
+    await tellChange(context, await database.join(groups, plan), plan);
   },
 };
 
 const leave: CommandSpec = {
   usage: 'leave <gids...>',
   summary: 'move all shards away from groups and dissolve them',
-  examples: ['leave 2', 'leave 2 3 --json'],
-  async run(context, args) {
+  examples: ['leave 2 --plan', 'leave 2 3 --json'],
+  options: planOption,
+  async run(context, args, options) {
     const gids = args.map((text) => gidOf(text));
+    const plan = options.plan === true;
     const database = await context.database();
-    await tellChange(context, await database.leave(gids));
-  },
-};
-
-const move: CommandSpec = {
-  usage: 'move <shard> <gid>',
-  summary: 'move one shard to a group',
-  examples: ['move 17 2', 'move 0 1 --json'],
-  async run(context, args) {
-    const shard = numberOf(args[0] as string, 'a shard');
-    const gid = gidOf(args[1] as string);
-    const database = await context.database();
-    await tellChange(context, await database.move(shard, gid));
+    await tellChange(context, await database.leave(gids, plan), plan);
   },
 };
 
@@ -173,19 +125,11 @@ const transferLeader: CommandSpec = {
   async run(context, args) {
     const { output } = context;
     const gid = gidOf(args[0] as string, 0);
-    const [store = ''] = storesOf(args[1] as string);
+    const store = storeIdOf(args[1] as string, 'the store');
     const database = await context.database();
     const { leader } = await database.transferLeader(gid, store);
     await (output.json ? output.value({ gid, leader }) : output.line(`group ${gid} is led by ${leader}`));
   },
 };
 
-export const clusterCommands: readonly CommandSpec[] = [
-  join,
-  leave,
-  move,
-  config,
-  status,
-  where,
-  transferLeader,
-];
+export const clusterCommands: readonly CommandSpec[] = [join, leave, config, status, where, transferLeader];

@@ -27,9 +27,14 @@ export function progressLine(state: ProgressState, noun: string, columns: number
   const text = parts.join('  ');
   const room = Math.min(BAR_WIDTH_MAX, columns - text.length - 5);
   if (share === undefined || room < 5) return text.slice(0, Math.max(0, columns - 1));
+  return `${barText(share, room)} ${text}`;
+}
+
+/** `[====>     ]` with `room` characters inside. */
+export function barText(share: number, room: number): string {
   const filled = Math.round(share * room);
   const bar = '='.repeat(Math.max(0, filled - 1)) + (filled > 0 ? '>' : '');
-  return `[${bar.padEnd(room)}] ${text}`;
+  return `[${bar.padEnd(room)}]`;
 }
 
 /** A line on a terminal that is drawn anew; nothing at all where no person looks. */

@@ -100,6 +100,16 @@ test('the tables of status put what is wrong first and mark leaders', () => {
   expect(lines.find((line) => line.trim().startsWith('1 '))).toMatch(/s1\* \(10\) {2}s2 \(10\)/);
 });
 
+test('moves under way are counted beside the tables, not listed, and nothing is wrong with them', () => {
+  const moves = Array.from({ length: 21 }, () => ({}));
+  expect(statusLines(status({ moves })).filter((line) => line.includes('mov'))).toEqual([
+    'moving 21 shards: see flotilla moves',
+  ]);
+  expect(statusLines(status({ moves: [{}] }))).toContain('moving 1 shard: see flotilla moves');
+  expect(statusLines(status()).join(' ')).not.toContain('mov');
+  expect(judge(status({ moves })).exitCode).toBe(0);
+});
+
 test('a config shows who owns what, in ranges', () => {
   expect([rangesText([0, 1, 2, 5, 7, 8]), rangesText([]), rangesText([3])]).toEqual(['0-2,5,7-8', '', '3']);
   const replicas = [{ raftId: 1, storeId: 's1' }];

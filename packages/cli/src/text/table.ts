@@ -2,28 +2,36 @@
 
 export interface Column {
   readonly title: string;
-  readonly align?: 'left' | 'right';
+  readonly align?: Align;
 }
+
+type Align = 'left' | 'right';
 
 /** Cells under their titles; each line without trailing blanks. */
 export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
-  const widths = columns.map(({ title }, at) =>
-    Math.max(width(title), ...rows.map((row) => width(row[at] ?? ''))),
-  );
-  const line = (cells: readonly string[]): string =>
-    columns
-      .map(({ align }, at) => {
+  const aligns = columns.map(({ align = 'left' }) => align);
+  return alignedLines(aligns, [columns.map(({ title }) => title), ...rows]);
+}
+
+/** The same without titles. */
+export function alignedLines(aligns: readonly Align[], rows: readonly (readonly string[])[]): string[] {
+  const widths = aligns.map((_, at) => rows.reduce((most, row) => Math.max(most, width(row[at] ?? '')), 0));
+  // A column without any cell takes no room.
+  const used = aligns.map((_, at) => at).filter((at) => (widths[at] as number) > 0);
+  return rows.map((cells) =>
+    used
+      .map((at) => {
         const cell = cells[at] ?? '';
         const blanks = ' '.repeat((widths[at] as number) - width(cell));
-        return align === 'right' ? blanks + cell : cell + blanks;
+        return aligns[at] === 'right' ? blanks + cell : cell + blanks;
       })
       .join('  ')
-      .trimEnd();
-  return [line(columns.map(({ title }) => title)), ...rows.map(line)];
+      .trimEnd(),
+  );
 }
 
 /** Characters, not code units; good enough for ids, addresses and numbers. */
-function width(text: string): number {
+export function width(text: string): number {
   return [...text].length;
 }
 

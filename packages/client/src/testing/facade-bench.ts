@@ -8,9 +8,9 @@ import { jsonCodec } from './json-codec.ts';
 
 /** The facade beside the fake cluster; virtual time goes on while a promise is open. */
 export class Bench {
-  readonly time = new VirtualTime();
-  readonly network = new FakeNetwork(this.time);
-  readonly cluster = new FakeCluster(this.time, this.network, 8, ['s1', 's2', 's3'], [1, 2]);
+  readonly time: VirtualTime = new VirtualTime();
+  readonly network: FakeNetwork = new FakeNetwork(this.time);
+  readonly cluster: FakeCluster = new FakeCluster(this.time, this.network, 8, ['s1', 's2', 's3'], [1, 2]);
 
   connect(): Promise<Db> {
     const ports = {

@@ -7,7 +7,9 @@ import {
   nearest,
   parseAddress,
   parseAddresses,
+  parseBytes,
   parseDuration,
+  sizeText,
 } from './texts.ts';
 
 describe('durations', () => {
@@ -29,6 +31,25 @@ describe('durations', () => {
       '2m',
       '1h',
     ]);
+  });
+});
+
+describe('sizes', () => {
+  test('are a number and a unit, decimal or binary', () => {
+    const read = ['100B', '16MB', '16MiB', '64KiB', '1.5GB', '1gib', '2kb'].map(parseBytes);
+    expect(read).toEqual([100, 16_000_000, 16_777_216, 65_536, 1_500_000_000, 1_073_741_824, 2_000]);
+  });
+
+  test.each(['16', '', 'MB', '-1MB', '1 MB', '1e3B', '16mbit', '9999999999GB'])('"%s" is none', (text) => {
+    expect(() => parseBytes(text)).toThrow(UsageError);
+  });
+
+  test('are written back in their shortest form', () => {
+    const sizes = [0, 1, 1_000, 1_024, 16_000_000, 16_777_216, 1_500_000_000, 2 ** 31, 1_234_567];
+    expect(sizes.map(sizeText)).toEqual([
+      ...['0B', '1B', '1KB', '1KiB', '16MB', '16MiB', '1500MB', '2GiB', '1234567B'],
+    ]);
+    for (const size of sizes) expect(parseBytes(sizeText(size))).toBe(size);
   });
 });
 

@@ -29,6 +29,38 @@ export function durationText(ms: number): string {
   return `${ms}ms`;
 }
 
+const sizes: Readonly<Record<string, number>> = {
+  GiB: 2 ** 30,
+  GB: 1e9,
+  MiB: 2 ** 20,
+  MB: 1e6,
+  KiB: 2 ** 10,
+  KB: 1e3,
+  B: 1,
+};
+
+/** `16MB`, `64KiB`, `1.5GB`, `100B` in bytes. A number without a unit is refused. */
+export function parseBytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([KMG]i?)?B$/i.exec(text.trim());
+  const unit = Object.keys(sizes).find((name) => name.toLowerCase() === `${match?.[2] ?? ''}b`.toLowerCase());
+  const bytes =
+    match === null ? Number.NaN : Math.round(Number(match[1]) * (sizes[unit as string] as number));
+  if (!Number.isSafeInteger(bytes)) {
+    throw new UsageError(`"${text}" is not a size: write a number and B, KB, KiB, MB, MiB, GB or GiB`, {
+      text,
+    });
+  }
+  return bytes;
+}
+
+/** The shortest of the forms that {@link parseBytes} reads. */
+export function sizeText(bytes: number): string {
+  for (const [unit, size] of Object.entries(sizes)) {
+    if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit}`;
+  }
+  return `${bytes}B`;
+}
+
 export const DEFAULT_PORT = 7401;
 export const DEFAULT_HOST = '127.0.0.1';
 
