@@ -13,7 +13,8 @@ afterAll(async () => {
 
 const commands = [
   ...['dev', 'store', 'put', 'get', 'del', 'append', 'incr', 'cas', 'scan', 'load', 'dump'],
-  ...['join', 'leave', 'move', 'config', 'status', 'where', 'transfer-leader', 'bench', 'sim'],
+  ...['join', 'leave', 'config', 'status', 'where', 'transfer-leader', 'bench', 'sim'],
+  ...['move', 'moves', 'pause', 'resume', 'cancel', 'rebalance', 'policy'],
 ];
 
 describe('help', () => {
@@ -64,10 +65,15 @@ describe('a mistake', () => {
     [['incr', 'a', '1.5'], /"1.5" is not a whole number of 64 bits/],
     [['incr', 'a', '9223372036854775808'], /is not a whole number of 64 bits/],
     [['join', '0', '--stores', 's1'], /0 is the controller group/],
-    [['join', '1'], /required option '--stores <ids>' not specified/],
+    [['join', '1'], /group 1 has no stores: add --stores s1,s2,s3, or write 1=s1,s2,s3 for each group/],
+    [['join', '1=s1', '--stores', 's1'], /--stores and 1=s1 exclude each other/],
     [['join', '1', '--stores', 's1,,s2'], /--stores: "" is not a store id/],
     [['join', '1', '--stores', 's1,s1'], /--stores names s1 twice/],
     [['move', 'x', '1'], /"x" is not a shard/],
+    [['cancel', '17-4'], /"17-4" is not a move: use 17 for all moves of config 17, or 17\/4/],
+    [['policy', '--auto', 'yes'], /--auto: "yes" is neither on nor off/],
+    [['policy', '--move-rate', '16'], /--move-rate: "16" is not a rate: write bytes a second, like 16MB/],
+    [['policy', '--moves-per-store', '65'], /--moves-per-store: "65" is not a whole number from 1 to 64/],
     [['bench', '--workload', 'scan'], /--workload: "scan" is unknown: use put, get or mix/],
     [['bench', '--callers', '0'], /--callers: "0" is not a whole number from 1 to 65536/],
     [['load', '/no/such/file.jsonl'], /cannot use \/no\/such\/file.jsonl: there is no such file/],

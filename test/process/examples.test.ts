@@ -15,7 +15,8 @@ afterAll(async () => {
 /** Those that answer; `dev` and `store` run until they are stopped, and `bench` and `sim` take their time. */
 const commands = [
   ...['put', 'get', 'append', 'incr', 'cas', 'scan', 'load', 'dump', 'del'],
-  ...['join', 'leave', 'move', 'config', 'status', 'where', 'transfer-leader'],
+  ...['join', 'move', 'moves', 'pause', 'resume', 'cancel', 'rebalance', 'policy', 'leave'],
+  ...['config', 'status', 'where', 'transfer-leader'],
 ];
 
 async function examplesOf(command: string): Promise<string[]> {

@@ -68,7 +68,7 @@ export async function makeReady(
   const database = await waiter.until(open);
   if (database === undefined) return undefined;
   try {
-    await waiter.until(() => joinMissing(database, plan));
+    await waiter.until(() => joinFirst(database, plan));
     await waiter.until(() => probeShards(database));
     const deadline = performance.now() + HEALTH_MS;
     return await waiter.until(async () => {
@@ -81,19 +81,20 @@ export async function makeReady(
   }
 }
 
-/** All groups in one change: each then gets its part of the shards, instead of the first one all. */
-async function joinMissing(database: Database, plan: DevPlan): Promise<void> {
-  const { groups, stores } = await database.config();
+/**
+ * The groups of a new cluster, all in one change: each then gets its part of the shards, instead of the first
+ * one all. Later the person decides which groups there are: one that has left must not come back by itself.
+ */
+async function joinFirst(database: Database, plan: DevPlan): Promise<void> {
+  const { groups, shards, stores } = await database.config();
+  const isNew = groups.length === 0 && shards.every(({ epoch }) => epoch === 0);
+  if (!isNew || Object.keys(plan.groups).length === 0) return;
   const known = new Set(stores.map(({ storeId }) => storeId));
-  const missing = Object.entries(plan.groups).filter(
-    ([gid]) => !groups.some((group) => group.gid === Number(gid)),
-  );
-  if (missing.length === 0) return;
-  for (const [, ids] of missing) {
-    const absent = ids.filter((id) => !known.has(id));
-    if (absent.length > 0) throw new NotYet(`${absent.join(', ')} did not register yet`);
-  }
-  await database.join(Object.fromEntries(missing));
+  const absent = Object.values(plan.groups)
+    .flat()
+    .filter((id) => !known.has(id));
+  if (absent.length > 0) throw new NotYet(`${[...new Set(absent)].join(', ')} did not register yet`);
+  await database.join(plan.groups);
 }
 
 async function probeShards(database: Database): Promise<void> {
