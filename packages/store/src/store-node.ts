@@ -8,13 +8,18 @@ import {
   type ClusterConfig,
   FrameKind,
   limits,
+  type MoveProgress,
   makeSession,
   readAdmin,
   writeAdmin,
 } from '@flotilla/wire';
-import { AdminRouter, type InternalCommand } from './admin/router.ts';
+import type { InternalCommand } from './admin/changes.ts';
+import { LoadMeter } from './admin/load-meter.ts';
+import { MoveWatch } from './admin/move-watch.ts';
+import { AdminRouter } from './admin/router.ts';
 import { ConfigHolder } from './config-holder.ts';
 import { ControllerProposal } from './controller-proposal.ts';
+import { AutoRebalance } from './drivers/auto-rebalance.ts';
 import { Founder } from './drivers/founder.ts';
 import { Registrar } from './drivers/registrar.ts';
 import { ReplicaKeeper } from './drivers/replica-keeper.ts';
@@ -118,18 +123,21 @@ export class StoreNode {
     this.#forwarding = new Forwarding(ports.links, ports.timers, (from, question) => {
       this.#router.fromStore(from, question.cold, question.hops, question.answer);
     });
+    const moves = (): readonly MoveProgress[] => this.moves();
+    const loads = new LoadMeter(host, now);
+    const watch = new MoveWatch(moves, now);
     this.#router = new AdminRouter({
       storeId: options.storeId,
       host,
       links: ports.links,
       timers: ports.timers,
-      random: ports.random,
       codec: ports.codec,
       forwarding: () => this.#forwarding,
       stampFor,
       config,
       clusterId: () => this.#clusterId,
       aheadMs: () => this.#stamps.aheadMs,
+      ...{ moves, loads, watch },
     });
     this.#founder = new Founder({
       storeId: options.storeId,
@@ -165,6 +173,12 @@ export class StoreNode {
       new Registrar({ self: { storeId, incarnation, address, addressVersion, zone }, config, now, command }),
       this.#moves,
       new UpkeepDriver({ host, now, nowStamp: () => this.#stamps.nowMs(), stampFor }),
+      ...[loads, watch],
+      new AutoRebalance({
+        now,
+        isDue: () => host.replica(0)?.isServing === true && mayBalance(this.config),
+        balance: (done) => this.#router.balance(done),
+      }),
     ];
     this.#holder.onChange((change) => {
       this.#reconcile(change.config);
@@ -179,6 +193,11 @@ export class StoreNode {
 
   get config(): ClusterConfig {
     return this.#holder.config;
+  }
+
+  /** Open moves into groups that this store leads, and those that ended lately. */
+  moves(): readonly MoveProgress[] {
+    return this.#moves.progress();
   }
 
   start(): void {
@@ -374,6 +393,10 @@ export class StoreNode {
     if (storeId === this.#options.storeId) return this.#options.address;
     return this.#ports.links.addressOf(storeId) ?? '';
   }
+}
+
+function mayBalance({ policy, shards }: ClusterConfig): boolean {
+  return policy.auto && shards.every(({ intent }) => intent === undefined);
 }
 
 function checkOptions(options: StoreOptions): void {

@@ -3,6 +3,17 @@ import type { Host, Replica } from '@flotilla/host';
 import { DataGroup, ShardState } from '@flotilla/kv';
 import type { ReplicaRole } from '@flotilla/wire';
 import { limits } from '@flotilla/wire';
+import type { LoadMeter, ShardRate } from './load-meter.ts';
+import type { StuckMove } from './move-watch.ts';
+
+/** A shard that its group's leader serves, and what it costs. */
+export interface ShardReport {
+  readonly shard: number;
+  /** Keys and values stored. */
+  readonly bytes: number;
+  /** Undefined while the leader has not measured yet: that is not the same as idle. */
+  readonly rate: ShardRate | undefined;
+}
 
 /** What one store says about its replica of one group. */
 export interface ReplicaReport {
@@ -15,8 +26,10 @@ export interface ReplicaReport {
   readonly appliedIndex: number;
   /** Leaders only: match index by raft id. */
   readonly matches: ReadonlyMap<number, number>;
-  /** Leaders of data groups only: shards that it serves. */
-  readonly serving: readonly number[];
+  /** Leaders of data groups only: shards that it serves … */
+  readonly serving: readonly ShardReport[];
+  /** … and shards that it has handed over and does not serve any more. */
+  readonly frozen: readonly number[];
   /** Empty while the replica is sound. */
   readonly broken: string;
 }
@@ -25,6 +38,8 @@ export interface StoreReport {
   readonly storeId: StoreId;
   readonly aheadMs: number;
   readonly replicas: readonly ReplicaReport[];
+  /** Of the moves that are driven by this store. */
+  readonly stuck: readonly StuckMove[];
 }
 
 const roles: readonly ReplicaRole[] = ['leader', 'follower', 'candidate', 'learner', 'unknown'];
@@ -36,14 +51,17 @@ function roleOf(replica: Replica): ReplicaRole {
   return replica.raft.role === 'follower' ? 'follower' : 'candidate';
 }
 
-function reportOf(replica: Replica): ReplicaReport {
+function reportOf(replica: Replica, loads: LoadMeter): ReplicaReport {
   const { machine, raft } = replica;
   const matches = new Map<number, number>();
-  const serving: number[] = [];
-  if (replica.isLeader && replica.broken === undefined) {
+  const serving: ShardReport[] = [];
+  const frozen: number[] = [];
+  if (replica.isLeader) {
     for (const [id, progress] of raft.status().progress) matches.set(id, progress.match);
-    if (machine instanceof DataGroup) {
-      for (const shard of machine.shards()) if (shard.state === ShardState.serving) serving.push(shard.shard);
+    for (const { shard, state, recordBytes } of machine instanceof DataGroup ? machine.shards() : []) {
+      if (state === ShardState.frozen) frozen.push(shard);
+      if (state !== ShardState.serving) continue;
+      serving.push({ shard, bytes: recordBytes, rate: loads.rate(replica, shard) });
     }
   }
   return {
@@ -56,12 +74,21 @@ function reportOf(replica: Replica): ReplicaReport {
     appliedIndex: replica.applied.index,
     matches,
     serving,
+    frozen,
     broken: replica.broken ?? '',
   };
 }
 
-export function makeReport(storeId: StoreId, host: Host, aheadMs: number): StoreReport {
-  const replicas = [...host.replicas()].map(reportOf);
+export interface ReportParts {
+  readonly storeId: StoreId;
+  readonly host: Host;
+  readonly aheadMs: number;
+  readonly loads: LoadMeter;
+  readonly stuck: readonly StuckMove[];
+}
+
+export function makeReport({ storeId, host, aheadMs, loads, stuck }: ReportParts): StoreReport {
+  const replicas = [...host.replicas()].map((replica) => reportOf(replica, loads));
   for (const { group, raftId, why } of host.unopened()) {
     replicas.push({
       gid: group.gid,
@@ -73,10 +100,11 @@ export function makeReport(storeId: StoreId, host: Host, aheadMs: number): Store
       appliedIndex: 0,
       matches: new Map(),
       serving: [],
+      frozen: [],
       broken: why,
     });
   }
-  return { storeId, aheadMs, replicas };
+  return { storeId, aheadMs, replicas, stuck };
 }
 
 /** Reports are hot-coded: a thousand groups would break the element limit of cold values. */
@@ -99,8 +127,27 @@ export function encodeReport(report: StoreReport): Uint8Array {
       out.u53(match);
     }
     out.u32(replica.serving.length);
-    for (const shard of replica.serving) out.u16(shard);
+    for (const { shard, bytes, rate } of replica.serving) {
+      out.u16(shard);
+      out.u53(bytes);
+      out.bool(rate !== undefined);
+      if (rate === undefined) continue;
+      out.f64(rate.operations);
+      out.f64(rate.cpuMs);
+    }
+    out.u32(replica.frozen.length);
+    for (const shard of replica.frozen) out.u16(shard);
     out.text(replica.broken);
+  }
+  out.u32(report.stuck.length);
+  for (const move of report.stuck) {
+    out.u53(move.moveId);
+    out.u16(move.shard);
+    out.u32(move.source);
+    out.u32(move.target);
+    out.bool(move.isPastFreeze);
+    out.u53(move.stillMs);
+    out.text(move.problem);
   }
   return out.take();
 }
@@ -121,9 +168,29 @@ export function decodeReport(bytes: Uint8Array): StoreReport {
     const where = { term: from.u53(), commitIndex: from.u53(), appliedIndex: from.u53() };
     const matches = new Map<number, number>();
     for (let left = from.u8(); left > 0; left--) matches.set(from.u53(), from.u53());
-    const serving: number[] = [];
-    for (let left = from.count(limits.shardCountMax, 2); left > 0; left--) serving.push(from.u16());
-    replicas.push({ ...head, ...where, matches, serving, broken: from.text(4096) });
+    const serving: ShardReport[] = [];
+    for (let left = from.count(limits.shardCountMax, 11); left > 0; left--) {
+      const shard = from.u16();
+      const bytes = from.u53();
+      const rate = from.bool() ? { operations: from.f64(), cpuMs: from.f64() } : undefined;
+      serving.push({ shard, bytes, rate });
+    }
+    const frozen: number[] = [];
+    for (let left = from.count(limits.shardCountMax, 2); left > 0; left--) frozen.push(from.u16());
+    replicas.push({ ...head, ...where, matches, serving, frozen, broken: from.text(4096) });
   }
-  return { storeId, aheadMs, replicas };
+  const stuck: StuckMove[] = [];
+  for (let left = from.count(limits.shardCountMax, 31); left > 0; left--) {
+    stuck.push({
+      moveId: from.u53(),
+      shard: from.u16(),
+      source: from.u32(),
+      target: from.u32(),
+      isPastFreeze: from.bool(),
+      stillMs: from.u53(),
+      problem: from.text(4096),
+    });
+  }
+  from.expectEnd();
+  return { storeId, aheadMs, replicas, stuck };
 }

@@ -1,53 +1,44 @@
-import { DecodeError, type StoreId, Writer } from '@flotilla/base';
-import {
-  type ControllerCommand,
-  type ControllerGroup,
-  decodeControllerRequest,
-  encodeControllerEntry,
-  readControllerEntryHead,
-} from '@flotilla/controller';
+import { DecodeError, type StoreId } from '@flotilla/base';
+import { type ControllerGroup, decodeControllerRequest, readControllerEntryHead } from '@flotilla/controller';
 import type { Host, Replica } from '@flotilla/host';
-import type { ColdCodec, ColdValue, PeerLinks, Random, Timers } from '@flotilla/ports';
+import type { ColdCodec, ColdValue, PeerLinks, Timers } from '@flotilla/ports';
 import {
-  type AdminFailure,
+  type AdminParams,
   type AdminReply,
   type AdminRequest,
   type ClusterConfig,
+  type MoveProgress,
   parseAdminRequest,
-  type StoreRecord,
-  writeConfig,
 } from '@flotilla/wire';
-import { ControllerProposal } from '../controller-proposal.ts';
 import type { Forwarding } from '../forwarding.ts';
+import { Changes, type InternalCommand } from './changes.ts';
+import { configReply, configsReply } from './configs.ts';
+import type { LoadMeter } from './load-meter.ts';
+import type { MoveWatch } from './move-watch.ts';
+import { makeMovesPage } from './moves-page.ts';
+import { decodeMovesReport, encodeMovesReport, type MovesReport } from './moves-report.ts';
+import { Relay } from './relay.ts';
+import { type Answer, failure, objectOf, success } from './replies.ts';
 import { decodeReport, encodeReport, makeReport, type StoreReport } from './report.ts';
 import { makeStatus } from './status.ts';
-
-const FORWARD_MS = 5_000;
-const REPORT_MS = 600;
-const TRANSFER_MS = 3_000;
-const TRANSFER_POLL_MS = 20;
-
-/** What stores ask of each other besides what clients may ask. */
-export type InternalCommand = Extract<ControllerCommand, { kind: 'registerStore' | 'done' | 'found' }>;
+import { Survey } from './survey.ts';
+import { transfer } from './transfer.ts';
 
 export interface AdminRouterOptions {
   readonly storeId: StoreId;
   readonly host: Host;
   readonly links: PeerLinks;
   readonly timers: Timers;
-  readonly random: Random;
   readonly codec: ColdCodec;
   readonly forwarding: () => Forwarding;
   readonly stampFor: (replica: Replica) => number;
   readonly config: () => ClusterConfig;
   readonly clusterId: () => string;
   readonly aheadMs: () => number;
-}
-
-type Answer = (reply: AdminReply) => void;
-
-function failure(code: string, message: string, retry: AdminFailure['retry'] = 'never'): AdminFailure {
-  return { ok: false, code, message, retry };
+  /** Open moves into groups that are led here, and those that ended lately. */
+  readonly moves: () => readonly MoveProgress[];
+  readonly loads: LoadMeter;
+  readonly watch: MoveWatch;
 }
 
 /**
@@ -56,20 +47,27 @@ function failure(code: string, message: string, retry: AdminFailure['retry'] = '
  */
 export class AdminRouter {
   readonly #options: AdminRouterOptions;
-  /** Turns through the controller's stores while none is known to lead. */
-  #next = 0;
+  readonly #relay: Relay;
+  readonly #survey: Survey;
+  readonly #changes: Changes;
 
   constructor(options: AdminRouterOptions) {
     this.#options = options;
+    this.#relay = new Relay(options);
+    this.#survey = new Survey(options);
+    this.#changes = new Changes({
+      ...options,
+      relay: this.#relay,
+      reports: (done) => this.#reports(done),
+    });
   }
 
   /** A client's request. */
   fromClient(cold: Uint8Array, author: string, answer: (cold: Uint8Array) => void): void {
-    const { codec } = this.#options;
-    const reply: Answer = (value) => answer(codec.encode(value as unknown as ColdValue));
+    const reply = this.#replyTo(answer);
     let request: AdminRequest;
     try {
-      request = parseAdminRequest(codec.decode(cold));
+      request = parseAdminRequest(this.#options.codec.decode(cold));
     } catch (cause) {
       if (!(cause instanceof DecodeError)) throw cause;
       reply(failure('bad-request', `the request cannot be read: ${cause.message}`));
@@ -80,20 +78,21 @@ export class AdminRouter {
 
   overloaded(answer: (cold: Uint8Array) => void): void {
     const what = 'this connection has too many requests in flight: wait for their answers';
-    answer(this.#options.codec.encode(failure('overloaded', what, 'backoff') as unknown as ColdValue));
+    this.#replyTo(answer)(failure('overloaded', what, 'backoff'));
   }
 
   /** A question of another store: a client's request on its way, or one of the stores' own. */
   fromStore(from: StoreId, cold: Uint8Array, hops: number, answer: (cold: Uint8Array) => void): void {
     const { codec } = this.#options;
-    const reply: Answer = (value) => answer(codec.encode(value as unknown as ColdValue));
+    const reply = this.#replyTo(answer);
     try {
       const value = objectOf(codec.decode(cold));
       if (value.internal === 'report') {
-        const report = makeReport(this.#options.storeId, this.#options.host, this.#options.aheadMs());
-        reply({ ok: true, result: { report: encodeReport(report) } });
+        reply(success({ report: encodeReport(this.#ownReport()) }));
+      } else if (value.internal === 'moves') {
+        reply(success({ report: encodeMovesReport(this.#ownMoves(value.all === true)) }));
       } else if (value.internal === 'command') {
-        this.#change(commandOf(codec, value.entry), '', `store ${from}`, hops, reply);
+        this.#changes.internal(commandOf(codec, value.entry), `store ${from}`, hops, reply);
       } else {
         const author = typeof value.author === 'string' ? value.author : `store ${from}`;
         this.#handle(parseAdminRequest(value), author, hops, reply);
@@ -106,316 +105,130 @@ export class AdminRouter {
 
   /** A command of this store itself, such as its registration. Repeated by its driver until the config shows it. */
   internal(command: InternalCommand, done: (reply: AdminReply) => void): void {
-    this.#change(command, '', `store ${this.#options.storeId}`, 0, done);
+    this.#changes.internal(command, `store ${this.#options.storeId}`, 0, done);
+  }
+
+  /** Balances by load, if this store leads the controller group and anything would move. */
+  balance(done: () => void): void {
+    this.#changes.balance(done);
+  }
+
+  #replyTo(answer: (cold: Uint8Array) => void): Answer {
+    return (reply) => answer(this.#options.codec.encode(reply as unknown as ColdValue));
   }
 
   #handle(request: AdminRequest, author: string, hops: number, reply: Answer): void {
     switch (request.method) {
-      case 'join':
-        this.#change(
-          { kind: 'join', groups: request.params.groups },
-          request.params.requestId,
-          author,
-          hops,
-          reply,
-          request,
-        );
-        return;
-      case 'leave':
-        this.#change(
-          { kind: 'leave', gids: request.params.gids },
-          request.params.requestId,
-          author,
-          hops,
-          reply,
-          request,
-        );
-        return;
-      case 'move': {
-        const { shard, gid, requestId } = request.params;
-        this.#change({ kind: 'move', shard, gid }, requestId, author, hops, reply, request);
-        return;
-      }
       case 'transferLeader':
-        this.#transfer(request.params.gid, request.params.store, request, author, hops, reply);
+        this.#transfer(request, author, hops, reply);
         return;
       case 'config':
       case 'configs':
         this.#configs(request, author, hops, reply);
         return;
+      case 'moves':
+        this.#moves(request.params, reply);
+        return;
       case 'status':
         this.#status(request.params.after, reply);
+        return;
+      default:
+        this.#changes.request(request, author, hops, reply);
     }
   }
 
-  // The controller group
-
-  #change(
-    command: ControllerCommand,
-    requestId: string,
+  #configs(
+    request: Extract<AdminRequest, { method: 'config' | 'configs' }>,
     author: string,
     hops: number,
     reply: Answer,
-    request?: AdminRequest,
   ): void {
-    const { host, codec } = this.#options;
-    const replica = host.replica(0);
-    if (replica === undefined || !replica.isLeader) {
-      const question =
-        request === undefined
-          ? { internal: 'command', entry: encodeControllerEntry(codec, command, '', author) }
-          : { ...request, author };
-      this.#passOn(0, question as unknown as ColdValue, hops, reply);
-      return;
-    }
-    let proposal: ControllerProposal;
-    try {
-      proposal = new ControllerProposal({
-        codec,
-        command,
-        requestId,
-        author,
-        stamp: () => this.#options.stampFor(replica),
-        done: (outcome) => {
-          if (!('refused' in outcome)) {
-            reply(outcome.ok ? { ok: true, result: { ...outcome } } : outcome);
-          } else if (outcome.refused === 'lost') {
-            const what = 'the controller lost its leader meanwhile: the change may or may not have happened';
-            reply(failure('unknown-outcome', `${what}; ask again with the same request id`, 'backoff'));
-          } else {
-            const what =
-              outcome.refused.kind === 'overloaded' ? outcome.refused.what : 'its leader just changed';
-            reply(
-              failure('no-leader', `the controller group cannot take the change now: ${what}`, 'backoff'),
-            );
-          }
-        },
-      });
-    } catch (cause) {
-      if (!(cause instanceof DecodeError)) throw cause;
-      reply(failure('bad-request', cause.message));
-      return;
-    }
-    host.propose(replica, proposal);
-  }
-
-  #controllerStore(): StoreId | undefined {
-    const known = this.#options.host.replica(0)?.leaderStore();
-    if (known !== undefined && known !== this.#options.storeId && this.#options.links.isUp(known))
-      return known;
-    const stores = this.#options
-      .config()
-      .controller.replicas.map((replica) => replica.storeId)
-      .filter((storeId) => storeId !== this.#options.storeId && this.#options.links.isUp(storeId));
-    return stores[this.#next++ % Math.max(1, stores.length)];
-  }
-
-  #passOn(gid: number, question: ColdValue, hops: number, reply: Answer): void {
-    const target = gid === 0 ? this.#controllerStore() : this.#leaderStore(gid);
-    const { codec } = this.#options;
-    const words = gid === 0 ? 'the controller group' : `group ${gid}`;
-    if (target === undefined) {
-      reply(failure('no-leader', `no store that could lead ${words} is in reach: try again`, 'backoff'));
-      return;
-    }
-    this.#options
-      .forwarding()
-      .ask(target, codec.encode(question), { hops, timeoutMs: FORWARD_MS }, (outcome) => {
-        if (outcome.kind === 'answer') {
-          reply(readReply(codec, outcome.cold, target));
-        } else if (outcome.kind === 'not-sent') {
-          reply(
-            failure('no-leader', `${words} has no leader that store ${target} knows: try again`, 'backoff'),
-          );
-        } else {
-          const what = `store ${target}, which was asked to lead ${words} through this, did not answer`;
-          reply(
-            failure('no-answer', `${what}: the change may or may not have happened; ask again`, 'backoff'),
-          );
-        }
-      });
-  }
-
-  #configs(request: AdminRequest, author: string, hops: number, reply: Answer): void {
     const replica = this.#options.host.replica(0);
     if (replica === undefined || !replica.isServing) {
-      this.#passOn(0, { ...request, author } as unknown as ColdValue, hops, reply);
+      this.#relay.passOn(0, { ...request, author } as unknown as ColdValue, hops, reply);
       return;
     }
-    const machine = replica.machine as ControllerGroup;
-    if (request.method === 'config') {
-      const { number } = request.params;
-      const config = number === undefined ? machine.config : machine.configAt(number);
-      if (config === undefined) {
-        const newest = machine.config.number;
-        reply(failure('no-such-config', `there is no config ${number}: they are numbered 1 to ${newest}`));
-        return;
-      }
-      const out = new Writer(4096);
-      writeConfig(out, config);
-      reply({ ok: true, result: { config: out.take() } });
-    } else if (request.method === 'configs') {
-      const { from, limit } = request.params;
-      const configs: ColdValue[] = [];
-      let at = Math.max(1, from);
-      for (; at <= machine.config.number && configs.length < limit; at++) {
-        const config = machine.configAt(at);
-        if (config === undefined) continue;
-        const { number, cause, author: by, atMs } = config;
-        configs.push({ number, cause, author: by, atMs });
-      }
-      reply({ ok: true, result: { configs, more: at <= machine.config.number } });
-    }
-  }
-
-  // Any group
-
-  #leaderStore(gid: number): StoreId | undefined {
-    const known = this.#options.host.replica(gid)?.leaderStore();
-    if (known !== undefined && known !== this.#options.storeId && this.#options.links.isUp(known))
-      return known;
-    const stores = this.#options
-      .config()
-      .groups.find((group) => group.gid === gid)
-      ?.replicas.map((replica) => replica.storeId)
-      .filter((storeId) => storeId !== this.#options.storeId && this.#options.links.isUp(storeId));
-    return stores?.[this.#next++ % Math.max(1, stores.length)];
+    let answer: AdminReply = failure(
+      'no-leader',
+      'the controller group changes its leader: try again',
+      'backoff',
+    );
+    // What is stored may prove damaged: then this replica stops, and nothing else.
+    this.#options.host.attempt(replica, () => {
+      const machine = replica.machine as ControllerGroup;
+      const { method, params } = request;
+      answer = method === 'config' ? configReply(machine, params) : configsReply(machine, params);
+    });
+    reply(answer);
   }
 
   #transfer(
-    gid: number,
-    store: StoreId,
-    request: AdminRequest,
+    request: Extract<AdminRequest, { method: 'transferLeader' }>,
     author: string,
     hops: number,
     reply: Answer,
   ): void {
-    const { host, timers, links } = this.#options;
-    const replica = host.replica(gid);
-    if (replica === undefined || !replica.isLeader) {
-      const record = gid === 0 ? this.#options.config().controller : this.#groupRecord(gid);
-      if (record === undefined) {
-        reply(failure('unknown-group', `there is no group ${gid}: see flotilla config`));
-        return;
-      }
-      this.#passOn(gid, { ...request, author } as unknown as ColdValue, hops, reply);
+    const { gid, store } = request.params;
+    const replica = this.#options.host.replica(gid);
+    if (replica?.isLeader === true) {
+      transfer(this.#options, replica, store, reply);
       return;
     }
-    const target = replica.raftIdOn(store);
-    if (target === undefined) {
-      const stores = replica.members.map((place) => place.storeId).join(', ');
-      reply(
-        failure('not-a-replica', `store ${store} holds no replica of group ${gid}: it lives on ${stores}`),
-      );
+    if (gid !== 0 && !this.#options.config().groups.some((group) => group.gid === gid)) {
+      reply(failure('unknown-group', `there is no group ${gid}: see flotilla config`));
       return;
     }
-    if (target === replica.raftId) {
-      reply({ ok: true, result: { leader: store } });
-      return;
-    }
-    if (!links.isUp(store)) {
-      reply(
-        failure(
-          'store-down',
-          `store ${store} is not connected to the leader of group ${gid}: start it first`,
-        ),
-      );
-      return;
-    }
-    host.transferLeader(replica, target);
-    let waitedMs = 0;
-    const poll = (): void => {
-      const leader = replica.leaderStore();
-      if (leader === store) {
-        reply({ ok: true, result: { leader } });
-      } else if (waitedMs >= TRANSFER_MS) {
-        const now = leader === undefined ? 'has no leader' : `is led by ${leader}`;
-        reply(
-          failure('transfer-failed', `group ${gid} ${now} after ${TRANSFER_MS} ms: try again`, 'backoff'),
-        );
-      } else {
-        waitedMs += TRANSFER_POLL_MS;
-        timers.set(TRANSFER_POLL_MS, poll);
-      }
-    };
-    poll();
+    this.#relay.passOn(gid, { ...request, author } as unknown as ColdValue, hops, reply);
   }
 
-  #groupRecord(gid: number) {
-    return this.#options.config().groups.find((group) => group.gid === gid);
+  // What all stores are asked
+
+  #ownReport(): StoreReport {
+    const { storeId, host, aheadMs, loads, watch } = this.#options;
+    return makeReport({ storeId, host, aheadMs: aheadMs(), loads, stuck: watch.stuck() });
   }
 
-  // Status
+  #reports(done: (reports: ReadonlyMap<StoreId, StoreReport>) => void): void {
+    this.#survey.ask({ internal: 'report' }, this.#ownReport(), decodeReport, done);
+  }
 
   #status(after: string, reply: Answer): void {
-    const { host, storeId, codec, links } = this.#options;
-    const config = this.#options.config();
-    const reports = new Map<StoreId, StoreReport>();
-    reports.set(storeId, makeReport(storeId, host, this.#options.aheadMs()));
-    const others = config.stores
-      .map((store) => store.storeId)
-      .filter((id) => id !== storeId && links.isUp(id));
-    let open = others.length;
-    const finish = (): void => {
-      const page = makeStatus({ clusterId: this.#options.clusterId(), config, reports, after });
-      reply({ ok: true, result: page as unknown as ColdValue });
-    };
-    if (open === 0) {
-      finish();
-      return;
-    }
-    const question = codec.encode({ internal: 'report' });
-    for (const id of others) {
-      this.#options.forwarding().ask(id, question, { hops: 0, timeoutMs: REPORT_MS }, (outcome) => {
-        const report = outcome.kind === 'answer' ? parseReport(codec, outcome.cold) : undefined;
-        if (report !== undefined) reports.set(id, report);
-        open--;
-        if (open === 0) finish();
-      });
-    }
+    const { clusterId, config } = this.#options;
+    this.#reports((reports) => {
+      reply(success(makeStatus({ clusterId: clusterId(), config: config(), reports, after })));
+    });
   }
-}
 
-function objectOf(value: ColdValue): { readonly [key: string]: ColdValue } {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || Array.isArray(value)) {
-    throw new DecodeError('a question between stores is an object');
+  #ownMoves(all: boolean): MovesReport {
+    const leads: number[] = [];
+    for (const replica of this.#options.host.replicas()) if (replica.isLeader) leads.push(replica.group.gid);
+    const moves = this.#options.moves();
+    return {
+      moves: all ? moves : moves.filter(({ state }) => state !== 'done' && state !== 'cancelled'),
+      leads,
+    };
   }
-  return value as { readonly [key: string]: ColdValue };
+
+  #moves({ all, after }: AdminParams['moves'], reply: Answer): void {
+    const question = { internal: 'moves', all };
+    this.#survey.ask(question, this.#ownMoves(all), decodeMovesReport, (reports) => {
+      reply(success(makeMovesPage({ config: this.#options.config(), reports, all, after })));
+    });
+  }
 }
 
 /** What a store may ask of the controller's leader, in the same bytes as in the log and read as strictly. */
 function commandOf(codec: ColdCodec, entry: ColdValue): InternalCommand {
   if (!(entry instanceof Uint8Array)) throw new DecodeError('a command between stores is an entry');
   const { command } = decodeControllerRequest(codec, readControllerEntryHead(entry).body);
-  if (command.kind === 'registerStore' || command.kind === 'done' || command.kind === 'found') return command;
-  throw new DecodeError(`stores do not ask for ${command.kind}`);
-}
-
-/** Whoever asked gets an answer, also when the other store's cannot be read: it may be of a newer version. */
-function readReply(codec: ColdCodec, cold: Uint8Array, from: StoreId): AdminReply {
-  try {
-    const value = objectOf(codec.decode(cold));
-    if (typeof value.ok === 'boolean') return value as unknown as AdminReply;
-  } catch (cause) {
-    if (!(cause instanceof DecodeError)) throw cause;
+  switch (command.kind) {
+    case 'registerStore':
+    case 'found':
+    case 'done':
+    case 'cancelled':
+    case 'tooLate':
+      return command;
+    default:
+      throw new DecodeError(`stores do not ask for ${command.kind}`);
   }
-  const what = `the answer of store ${from} cannot be read: the change may or may not have happened`;
-  return failure('no-answer', `${what}; ask again`, 'backoff');
-}
-
-/** Undefined for what cannot be read: that store then counts as one that does not answer. */
-function parseReport(codec: ColdCodec, cold: Uint8Array): StoreReport | undefined {
-  try {
-    const { result } = objectOf(codec.decode(cold));
-    const { report } = objectOf(result);
-    return report instanceof Uint8Array ? decodeReport(report) : undefined;
-  } catch (cause) {
-    if (!(cause instanceof DecodeError)) throw cause;
-    return undefined;
-  }
-}
-
-/** Registration of a store as the controller takes it. */
-export function registerCommand(store: StoreRecord): InternalCommand {
-  return { kind: 'registerStore', ...store };
 }

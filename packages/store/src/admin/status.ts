@@ -7,15 +7,14 @@ import {
   type MoveStatus,
   type ReplicaStatus,
   type StatusPage,
-  type StatusProblem,
   type StoreStatus,
 } from '@flotilla/wire';
+import { findProblems } from './problems.ts';
 import type { ReplicaReport, StoreReport } from './report.ts';
 
 const GROUPS_PER_PAGE = 40;
 const MOVES_SHOWN_MAX = 200;
 const PROBLEMS_SHOWN_MAX = 100;
-const CLOCK_AHEAD_MAX_MS = 2_000;
 
 interface Parts {
   readonly clusterId: string;
@@ -70,7 +69,7 @@ function groupStatus(
   config.shards.forEach((shard, number) => {
     if (record.gid !== 0 && shard.owner === record.gid) owned.push(number);
   });
-  const serving = new Set(leader?.serving ?? []);
+  const serving = new Set((leader?.serving ?? []).map(({ shard }) => shard));
   return {
     gid: record.gid,
     incarnation: record.incarnation,
@@ -117,63 +116,5 @@ function moves(config: ClusterConfig): MoveStatus[] {
             paused: intent.paused,
           },
         ],
-  );
-}
-
-function groupWords(gid: number): string {
-  return gid === 0 ? 'the controller group' : `group ${gid}`;
-}
-
-function findProblems(
-  config: ClusterConfig,
-  groups: readonly GroupStatus[],
-  reports: ReadonlyMap<StoreId, StoreReport>,
-): StatusProblem[] {
-  const problems: StatusProblem[] = [];
-  const say = (severity: StatusProblem['severity'], what: string, next: string): void => {
-    problems.push({ severity, what, next });
-  };
-  for (const group of groups) {
-    const lost = group.replicas.filter((replica) => replica.role === 'unknown');
-    if (group.leader === '') {
-      const next =
-        lost.length * 2 >= group.replicas.length
-          ? `start at least one of the stores ${lost.map((replica) => replica.storeId).join(', ')}`
-          : 'an election takes up to two seconds: ask again';
-      say('critical', `${groupWords(group.gid)} has no leader`, next);
-    }
-  }
-  for (const { storeId, address } of config.stores) {
-    const used = groups.filter((group) => group.replicas.some((replica) => replica.storeId === storeId));
-    if (reports.has(storeId) || used.length === 0) continue;
-    const what = `store ${storeId} (${address}) does not answer; it holds replicas of ${used.length} groups`;
-    say('warning', what, `start store ${storeId}, or look at its log and its network`);
-  }
-  for (const [storeId, report] of reports) {
-    for (const replica of report.replicas) {
-      if (replica.broken === '') continue;
-      const what = `the replica of ${groupWords(replica.gid)} on ${storeId} stopped: ${replica.broken}`;
-      say(
-        'critical',
-        what,
-        `keep the data of ${storeId} for inspection; the group goes on without this replica`,
-      );
-    }
-    if (Math.abs(report.aheadMs) <= CLOCK_AHEAD_MAX_MS) continue;
-    const what = `the clock of store ${storeId} is ${Math.round(report.aheadMs)} ms off the median of all stores`;
-    say('warning', what, `synchronise the clock of ${storeId}`);
-  }
-  const homeless = config.shards.filter((shard) => shard.owner === 0 && shard.intent === undefined).length;
-  if (homeless > 0 && config.number > 0) {
-    const what = `${homeless} of ${config.shards.length} shards belong to no group`;
-    say('critical', what, 'flotilla join GID --stores s1,s2,s3');
-  }
-  for (const group of groups) {
-    if (group.leader === '' || group.shardsNotServing.length === 0) continue;
-    const what = `group ${group.gid} does not serve ${group.shardsNotServing.length} of its ${group.shards} shards yet`;
-    say('warning', what, 'it takes a moment after a join: ask again');
-  }
-  return problems.sort(
-    (left, right) => Number(right.severity === 'critical') - Number(left.severity === 'critical'),
   );
 }

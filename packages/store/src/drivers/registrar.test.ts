@@ -1,6 +1,6 @@
 import type { ClusterConfig, StoreRecord } from '@flotilla/wire';
 import { describe, expect, test } from 'vitest';
-import type { InternalCommand } from '../admin/router.ts';
+import type { InternalCommand } from '../admin/changes.ts';
 import { Registrar } from './registrar.ts';
 
 const self: StoreRecord = { storeId: 's1', incarnation: 'i', address: 'h:1', addressVersion: 7, zone: 'z' };

@@ -1,5 +1,5 @@
 import type { ClusterConfig, StoreRecord } from '@flotilla/wire';
-import { type InternalCommand, registerCommand } from '../admin/router.ts';
+import type { InternalCommand } from '../admin/changes.ts';
 
 const REPEAT_MS = 500;
 
@@ -29,7 +29,7 @@ export class Registrar {
     if (this.#open || now - this.#askedAt < REPEAT_MS || this.#isKnown()) return;
     this.#open = true;
     this.#askedAt = now;
-    this.#command(registerCommand(this.#self), () => {
+    this.#command({ kind: 'registerStore', ...this.#self }, () => {
       this.#open = false;
     });
   }

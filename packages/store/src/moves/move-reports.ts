@@ -1,4 +1,4 @@
-import type { InternalCommand } from '../admin/router.ts';
+import type { InternalCommand } from '../admin/changes.ts';
 import { moveKey } from './move-order.ts';
 import type { MoveWorld } from './move-world.ts';
 import type { MoveName } from './pieces.ts';

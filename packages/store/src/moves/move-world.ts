@@ -2,7 +2,7 @@ import type { StoreId } from '@flotilla/base';
 import type { Host, Replica } from '@flotilla/host';
 import type { Hasher, LogSink, Meter, PeerLinks, Random, Timers } from '@flotilla/ports';
 import type { AdminReply, ClusterConfig } from '@flotilla/wire';
-import type { InternalCommand } from '../admin/router.ts';
+import type { InternalCommand } from '../admin/changes.ts';
 
 /** What the drivers of moves need of the store that they belong to. */
 export interface MoveWorld {
