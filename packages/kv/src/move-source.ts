@@ -64,15 +64,15 @@ export class MoveSource {
     if (open === undefined) return notGiven(shard, moveId);
     if (shard.state === ShardState.serving) {
       if (!isGivenBy(shard, moveId, step.epoch)) return notGiven(shard, moveId);
-      const isInside = open.r0 <= pos && pos <= shard.revision;
-      if (!isInside || this.#index.exactOpenBytes(open, pos) === undefined) {
-        const openBytes = this.#index.openBytes(open, Math.max(pos, open.r0));
+      const exact = this.#index.exactOpenBytes(open, Math.max(pos, open.r0));
+      if (exact === undefined || pos < open.r0 || pos > shard.revision) {
+        const openBytes = exact ?? this.#index.talliedBytes(open, Math.max(pos, open.r0));
         return { answer: MoveAnswer.notYet, openBytes, r0: open.r0 };
       }
       shard.freeze(moveId, step.target, time);
     }
-    const isKnown = open.r0 <= pos && pos <= shard.revision;
-    const delta = isAsked && isKnown ? this.#reader.lastChanges(shard, open, pos).delta : EMPTY_BYTES;
+    const isInside = open.r0 <= pos && pos <= shard.revision;
+    const delta = isAsked && isInside ? this.#reader.lastChanges(shard, open, pos).delta : EMPTY_BYTES;
     return frozen(shard, open, delta);
   }
 
