@@ -58,6 +58,8 @@ let clients = 0;
 export interface BenchOptions {
   readonly count?: number;
   readonly shardCount?: number;
+  /** Bytes of a page or delta of a move. */
+  readonly pieceBytes?: number;
 }
 
 /** A store with its disk. Its small files are written through at once, unless a test holds them back. */
@@ -161,6 +163,7 @@ export class BenchStore {
         clusterId: this.clusterId,
         bootstrap: this.bootstrap,
         shardCount: this.#bench.shardCount,
+        ...(this.#bench.pieceBytes === undefined ? {} : { pieceBytes: this.#bench.pieceBytes }),
         onClusterId: (clusterId, done) => {
           this.clusterId = clusterId;
           if (this.holdClusterId !== undefined) {
@@ -213,9 +216,11 @@ export class Bench {
   });
   readonly stores: readonly BenchStore[];
   readonly shardCount: number;
+  readonly pieceBytes: number | undefined;
 
-  constructor({ count = 3, shardCount = 16 }: BenchOptions = {}) {
+  constructor({ count = 3, shardCount = 16, pieceBytes }: BenchOptions = {}) {
     this.shardCount = shardCount;
+    this.pieceBytes = pieceBytes;
     this.stores = Array.from({ length: count }, (_, at) => new BenchStore(this, `s${at + 1}`));
   }
 
