@@ -22,7 +22,7 @@ export async function tellChange(context: Context, result: ChangeResult, onlyPla
     await output.value({ configNumber, changed, message, moves, count, bytes, seconds });
     return;
   }
-  if (message !== '') await output.line(message);
+  for (const line of message.split('\n')) if (line !== '') await output.line(`plan: ${line}`);
   if (plan === undefined || plan.count === 0) await output.line('no shard would move');
   else for (const line of planLines(plan)) await output.line(line);
 }

@@ -100,7 +100,7 @@ describe('the live view', () => {
     await watchLive(script, terminal);
     expect(screens[0]).toEqual([
       '17/4  1 -> 3  copying  50 %  [==============>               ]',
-      '17/5  1 -> 3  waiting        [                              ]',
+      '17/5  1 -> 3  waiting',
       '2 moves: 1 under way, 1 waiting',
     ]);
     expect(terminal.screen).toEqual([

@@ -102,7 +102,7 @@ describe('the summary of moves', () => {
       done(6, 38),
     ];
     expect(summaryLine(moves, 4000)).toBe(
-      '6 moves: 2 done, 2 under way, 1 waiting, 1 paused; 32 MiB/s; about 1.5 s left; longest pause of writes 38 ms',
+      '6 moves: 2 done, 2 under way, 1 waiting, 1 paused; 32 MiB/s; about 2.8 s left; longest pause of writes 38 ms',
     );
     expect(summaryLine([waiting(3)], 0)).toBe('1 move: 1 waiting');
   });
@@ -117,12 +117,18 @@ describe('the summary of moves', () => {
 
 describe('the live view', () => {
   test('shows a bar for each move that is open, and the pause of each that is done', () => {
-    const moves = [move(4), waiting(5), done(6, 38)];
-    expect(liveLines(moves, 2000, '', { columns: 100, rows: 24 })).toEqual([
+    const moves = [
+      move(4),
+      { ...waiting(5), problem: 'group 3 has no leader, and nobody can say when it will have one again' },
+      done(6, 38),
+      move(7, { problem: 'the source is slow' }),
+    ];
+    expect(liveLines(moves, 2000, '', { columns: 110, rows: 24 })).toEqual([
       '17/4  1 -> 3  copying  42 %  [============>                 ]  16 MiB/s  1.5 s left',
-      '17/5  1 -> 3  waiting        [                              ]',
+      '17/5  1 -> 3  waiting        group 3 has no leader, and nobody can say when it will have one again',
       '17/6  1 -> 3  done                                                       writes paused 38 ms',
-      '3 moves: 1 done, 1 under way, 1 waiting; 16 MiB/s; about 1.5 s left; longest pause of writes 38 ms',
+      '17/7  1 -> 3  copying  42 %  [============>                 ]  16 MiB/s  1.5 s left  the source is slow',
+      '4 moves: 1 done, 2 under way, 1 waiting; 32 MiB/s; about 2.8 s left; longest pause of writes 38 ms',
     ]);
   });
 
@@ -151,7 +157,7 @@ describe('the live view', () => {
       '17/12  1 -> 3  copying  42 %  [============>                 ]  16 MiB/s  1.5 s left',
       '17/13  1 -> 3  copying  42 %  [============>                 ]  16 MiB/s  1.5 s left',
       'and 37 waiting',
-      '51 moves: 12 done, 2 under way, 37 waiting; 32 MiB/s; about 1.5 s left; longest pause of writes 11',
+      '51 moves: 12 done, 2 under way, 37 waiting; 32 MiB/s; about 50 s left; longest pause of writes 11 m',
     ]);
   });
 

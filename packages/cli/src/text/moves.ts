@@ -41,6 +41,10 @@ export function hasEnded({ state }: MoveInput): boolean {
   return endedStates.includes(state);
 }
 
+function isIdle({ state }: MoveInput): boolean {
+  return idleStates.includes(state);
+}
+
 /** `17/4`, as the commands take it. */
 export function moveName({ moveId, shard }: MoveInput): string {
   return `${moveId}/${shard}`;
@@ -70,11 +74,15 @@ function pauseText(ms: number): string {
   return ms < 1000 ? `${ms} ms` : timeText(ms);
 }
 
-/** What is last on a line: why it does not go on, the measured pause, or the time that it still takes. */
-function lastText(move: MoveInput): string {
+/** The time that it still takes, or in the end the measured pause. */
+function timesText(move: MoveInput): string {
   if (move.pauseMs !== undefined) return `writes paused ${pauseText(move.pauseMs)}`;
-  if (move.problem !== '') return move.problem.replace(/\p{Cc}/gu, ' ');
   return hasEnded(move) || move.etaMs === undefined ? '' : `${timeText(move.etaMs)} left`;
+}
+
+/** Why it does not go on. */
+function problemText({ problem }: MoveInput): string {
+  return problem.replace(/\p{Cc}/gu, ' ');
 }
 
 function amountText(move: MoveInput): string {
@@ -93,7 +101,7 @@ export function snapshotLines(moves: readonly MoveInput[]): string[] {
       percentText(move),
       amountText(move),
       hasEnded(move) ? '' : rateText(move.bytesPerSecond),
-      lastText(move),
+      [timesText(move), problemText(move)].filter((part) => part !== '').join('  '),
     ]),
   );
 }
@@ -130,6 +138,13 @@ export function planLines(plan: PlanInput): string[] {
   return [...table, '', `${whole}, about ${timeText(plan.seconds * 1000)}`];
 }
 
+/** Nobody has looked yet how large a shard is whose turn has not come: then it is taken for one like the others. */
+function sizeOf(move: MoveInput, moves: readonly MoveInput[]): number {
+  if (move.state !== 'waiting' || move.totalBytes > 0) return move.totalBytes;
+  const known = moves.filter(({ totalBytes }) => totalBytes > 0);
+  return known.reduce((sum, { totalBytes }) => sum + totalBytes, 0) / Math.max(1, known.length);
+}
+
 /** The whole picture in one line. */
 export function summaryLine(moves: readonly MoveInput[], elapsedMs: number): string {
   const count = (...states: readonly string[]): number =>
@@ -146,7 +161,7 @@ export function summaryLine(moves: readonly MoveInput[], elapsedMs: number): str
   const told = counts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
   const parts = [`${plural(moves.length, 'move')}: ${told.join(', ')}`];
   const rate = open.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
-  const left = open.reduce((sum, { bytes, totalBytes }) => sum + Math.max(0, totalBytes - bytes), 0);
+  const left = open.reduce((sum, move) => sum + Math.max(0, sizeOf(move, moves) - move.bytes), 0);
   if (open.length === 0) parts.push(`took ${timeText(elapsedMs)}`);
   else if (rate > 0) parts.push(rateText(rate), `about ${timeText((left / rate) * 1000)} left`);
   const pauses = moves.flatMap(({ pauseMs }) => (pauseMs === undefined ? [] : [pauseMs]));
@@ -169,16 +184,20 @@ function withBars(moves: readonly MoveInput[], columns: number): string[] {
   );
   const right = alignedLines(
     ['right', 'left'],
-    moves.map((move) => [hasEnded(move) ? '' : rateText(move.bytesPerSecond), lastText(move)]),
+    moves.map((move) => [hasEnded(move) ? '' : rateText(move.bytesPerSecond), timesText(move)]),
   );
   const widest = (lines: readonly string[]): number =>
     lines.reduce((most, line) => Math.max(most, width(line)), 0);
   const leftWidth = widest(left);
   const room = Math.min(BAR_WIDTH_MAX, columns - 1 - leftWidth - widest(right) - 6);
   return moves.map((move, at) => {
-    const share = shareOf(move) ?? 0;
-    const bar = room < BAR_WIDTH_MIN ? [] : [hasEnded(move) ? ' '.repeat(room + 2) : barText(share, room)];
-    return [(left[at] as string).padEnd(leftWidth), ...bar, right[at]].join('  ').trimEnd();
+    const begin = (left[at] as string).padEnd(leftWidth);
+    // What may be a long sentence comes last, in the room that is left, and narrows no bar.
+    const problem = problemText(move);
+    if (isIdle(move)) return [begin, problem].join('  ').trimEnd();
+    const bar = hasEnded(move) ? ' '.repeat(Math.max(0, room) + 2) : barText(shareOf(move) ?? 0, room);
+    const end = [right[at], problem].filter((part) => part !== '');
+    return [begin, ...(room < BAR_WIDTH_MIN ? [] : [bar]), ...end].join('  ').trimEnd();
   });
 }
 
@@ -203,10 +222,10 @@ export function liveLines(
   if (moves.length <= room) {
     lines.push(...withBars(moves, screen.columns));
   } else {
-    const underWay = moves.filter((move) => !hasEnded(move) && !idleStates.includes(move.state));
+    const underWay = moves.filter((move) => !hasEnded(move) && !isIdle(move));
     const shown = underWay.slice(0, Math.max(0, room - 1));
     lines.push(...withBars(shown, screen.columns));
-    const waiting = moves.filter(({ state }) => idleStates.includes(state)).length;
+    const waiting = moves.filter(isIdle).length;
     const hidden = [
       underWay.length > shown.length ? `${underWay.length - shown.length} under way` : '',
       waiting > 0 ? `${waiting} waiting` : '',
