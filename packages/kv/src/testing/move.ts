@@ -13,7 +13,12 @@ import type { ShardStatus, StagingStatus } from '../shard-status.ts';
 import type { Rig } from './rig.ts';
 
 type Reply<V extends MoveReply['verdict']> = Extract<MoveReply, { readonly verdict: V }>;
-type Outcome<A extends MoveAnswer> = Extract<MoveOutcome, { readonly answer: A }>;
+type OutcomeOf<O extends MoveOutcome, A> = O extends MoveOutcome
+  ? A extends O['answer']
+    ? O
+    : never
+  : never;
+type Outcome<A extends MoveAnswer> = OutcomeOf<MoveOutcome, A>;
 
 export interface MoveOptions {
   readonly moveId?: number;

@@ -85,7 +85,7 @@ export class Rig {
   readonly hasher: Xxh64 = new Xxh64();
   readonly shardCount: number;
   readonly gid: number;
-  readonly #prefix: Uint8Array;
+  readonly prefix: Uint8Array;
   readonly #rowCacheBytes: number | undefined;
   group: DataGroup;
   index = 0;
@@ -97,7 +97,7 @@ export class Rig {
     this.store = options.store ?? new MemoryStore();
     this.shardCount = options.shardCount ?? 4;
     this.gid = options.gid ?? 7;
-    this.#prefix = options.prefix ?? PREFIX;
+    this.prefix = options.prefix ?? PREFIX;
     this.#rowCacheBytes = options.rowCacheBytes;
     this.group = this.open();
   }
@@ -113,7 +113,7 @@ export class Rig {
     const group = new DataGroup({
       gid: this.gid,
       store: this.store,
-      prefix: this.#prefix,
+      prefix: this.prefix,
       hasher: this.hasher,
       shardCount: this.shardCount,
       ...(this.#rowCacheBytes === undefined ? {} : { rowCacheBytes: this.#rowCacheBytes }),
@@ -131,7 +131,7 @@ export class Rig {
   /** Restarts with a shard record that was changed on the disk: states that are hard to come by otherwise. */
   rewriteShard(number: number, change: (shard: Shard) => void): void {
     this.group.flush();
-    const shard = new Shard(number, new KeySpace(this.#prefix));
+    const shard = new Shard(number, new KeySpace(this.prefix));
     readShard(must(this.store.get(shard.key), 'a stored shard'), shard);
     change(shard);
     const out = new Writer(256);
@@ -204,7 +204,7 @@ export class Rig {
   /** All stored bytes of the group, as text that two rigs can compare. */
   dump(): string[] {
     this.group.flush();
-    return this.store.dump(this.#prefix).map(([key, value]) => `${hex(key)} ${hex(value)}`);
+    return this.store.dump(this.prefix).map(([key, value]) => `${hex(key)} ${hex(value)}`);
   }
 }
 
