@@ -18,21 +18,24 @@ export interface StuckMove {
   readonly problem: string;
 }
 
-/** States that a move goes through by itself. */
-const running: readonly MoveState[] = ['copying', 'catching-up', 'cutting-over', 'serving', 'cancelling'];
+/** States in the order in which a move goes through them by itself. */
+const stages: readonly MoveState[] = ['waiting', 'copying', 'catching-up', 'cutting-over', 'serving'];
 
 interface Seen {
-  readonly state: MoveState;
+  readonly stage: number;
   readonly bytes: number;
   readonly sinceMs: number;
 }
 
-/** Looks at the moves that are driven here now and then, and remembers since when each stands still. */
+/**
+ * Looks at the moves that are driven here now and then, and remembers since when each stands still. A move that
+ * loses its turn and gets it back is no further than before.
+ */
 export class MoveWatch {
   readonly #moves: () => readonly MoveProgress[];
   readonly #now: () => number;
   #seen = new Map<string, Seen>();
-  #lastAt = Number.NEGATIVE_INFINITY;
+  #lastAt: number = Number.NEGATIVE_INFINITY;
 
   constructor(moves: () => readonly MoveProgress[], now: () => number) {
     this.#moves = moves;
@@ -44,28 +47,28 @@ export class MoveWatch {
     if (now - this.#lastAt < PERIOD_MS) return;
     this.#lastAt = now;
     const seen = new Map<string, Seen>();
-    const moves = this.#moves();
-    const anyRuns = moves.some(({ state }) => running.includes(state));
-    for (const move of moves) {
-      // Who waits may wait for its turn, as long as others have theirs.
-      if (!running.includes(move.state) && (move.state !== 'waiting' || anyRuns)) continue;
+    for (const move of this.#moves()) {
+      if (isHeldOrOver(move)) continue;
       const former = this.#seen.get(nameOf(move));
-      const isStill = former?.state === move.state && former.bytes === move.bytes;
-      const { state, bytes } = move;
-      seen.set(nameOf(move), { state, bytes, sinceMs: isStill ? former.sinceMs : now });
+      const stage = Math.max(stages.indexOf(move.state), former?.stage ?? -1);
+      const isStill = former?.stage === stage && former.bytes === move.bytes;
+      seen.set(nameOf(move), { stage, bytes: move.bytes, sinceMs: isStill ? former.sinceMs : now });
     }
     this.#seen = seen;
   }
 
   stuck(): readonly StuckMove[] {
     const now = this.#now();
+    const moves = this.#moves().filter((move) => !isHeldOrOver(move));
+    const anyRuns = moves.some(({ state }) => state !== 'waiting');
     const found: StuckMove[] = [];
-    for (const move of this.#moves()) {
+    for (const move of moves) {
+      const { moveId, shard, source, target, state, bytes, problem } = move;
       const seen = this.#seen.get(nameOf(move));
-      if (seen === undefined || seen.state !== move.state || seen.bytes !== move.bytes) continue;
+      // Who waits may wait for its turn, as long as others have theirs.
+      if (seen === undefined || seen.bytes !== bytes || (state === 'waiting' && anyRuns)) continue;
       const stillMs = Math.round(now - seen.sinceMs);
       if (stillMs < STUCK_MS) continue;
-      const { moveId, shard, source, target, state, problem } = move;
       const isPastFreeze = state === 'cutting-over' || state === 'serving';
       found.push({ moveId, shard, source, target, isPastFreeze, stillMs, problem });
       if (found.length === STUCK_MAX) break;
@@ -76,4 +79,8 @@ export class MoveWatch {
 
 function nameOf({ moveId, shard }: MoveProgress): string {
   return `${moveId}.${shard}`;
+}
+
+function isHeldOrOver({ state }: MoveProgress): boolean {
+  return state === 'paused' || state === 'done' || state === 'cancelled';
 }
