@@ -1,4 +1,5 @@
-import { Prng, Reader, utf8Encode, VirtualTime, Writer, Xxh64 } from '@flotilla/base';
+import { type Entry, Prng, Reader, utf8Encode, VirtualTime, Writer, Xxh64 } from '@flotilla/base';
+import type { Replica } from '@flotilla/host';
 import {
   type ColdValue,
   Lane,
@@ -174,6 +175,7 @@ export class BenchStore {
           done();
         },
         onFatal: (reason, code) => void this.fatal.push(`${code} ${reason}`),
+        onApplied: (replica, entry) => this.#bench.onApplied?.(this, replica, entry),
       },
     );
     Object.assign(life, { node, fabric, stop: () => network.stop() });
@@ -217,6 +219,8 @@ export class Bench {
   readonly stores: readonly BenchStore[];
   readonly shardCount: number;
   readonly pieceBytes: number | undefined;
+  /** Hears of every entry that a store applies. */
+  onApplied: ((store: BenchStore, replica: Replica, entry: Entry) => void) | undefined;
 
   constructor({ count = 3, shardCount = 16, pieceBytes }: BenchOptions = {}) {
     this.shardCount = shardCount;

@@ -1,21 +1,30 @@
-import { Prng, utf8Decode, utf8Encode, Xxh64 } from '@flotilla/base';
+import { Prng, Reader, utf8Decode, utf8Encode, Xxh64 } from '@flotilla/base';
 import { ClientCore, ReadOperation, WriteOperation } from '@flotilla/client/core';
-import { DataGroup, type ShardStatus } from '@flotilla/kv';
+import { DataGroup, moveEntry, type ShardStatus } from '@flotilla/kv';
 import { PlainColdCodec } from '@flotilla/transport';
 import {
   type AdminMethod,
   type AdminParams,
   type AdminResults,
   type ClusterConfig,
+  EntryBody,
   Flag,
+  type MoveEntry,
   type MoveProgress,
+  type MoveStep,
   Op,
   type Result,
+  readEntryHead,
+  readMoveEntry,
   Status,
+  stampEntry,
 } from '@flotilla/wire';
 import { Bench, type BenchOptions, type BenchStore } from './bench.ts';
 
 const hasher = new Xxh64();
+
+/** Between two words of a caller. */
+const PAUSE_MS = 3;
 
 class Write extends WriteOperation {
   readonly #done: (write: Write) => void;
@@ -69,9 +78,17 @@ export class Appender {
       this.isBusy = false;
       if (result.status !== Status.ok) throw new Error(`append to ${this.key}: status ${result.status}`);
       this.written++;
-      if (!this.isStopped) this.#next();
+      this.#bench.time.set(PAUSE_MS, () => {
+        if (!this.isStopped) this.#next();
+      });
     });
   }
+}
+
+function stepOf(entry: Uint8Array): MoveStep | undefined {
+  if (entry.length === 0) return undefined;
+  const { kind, bodyAt } = readEntryHead(entry);
+  return kind === EntryBody.move ? readMoveEntry(new Reader(entry, bodyAt)).step : undefined;
 }
 
 /** Stores with groups between which shards move, and a client that follows them. */
@@ -251,6 +268,38 @@ export class MoveBench extends Bench {
         .filter((line) => line.startsWith(`${event} `))
         .map((line) => JSON.parse(line.slice(event.length + 1)) as Record<string, unknown>),
     );
+  }
+
+  /** Calls back, once, after a step of that kind was applied on some store that leads its group. */
+  after(step: MoveStep, then: (store: BenchStore, gid: number) => void): void {
+    this.onApplied = (store, replica, entry) => {
+      if (replica.group.gid === 0 || !replica.isLeader || stepOf(entry.data) !== step) return;
+      this.onApplied = undefined;
+      // The store is in the middle of its turn.
+      this.time.soon(() => then(store, replica.group.gid));
+    };
+  }
+
+  /** Puts a step into the log of a group, as anybody might have sent it. */
+  propose(gid: number, step: MoveEntry): void {
+    const store = this.leader(gid);
+    const replica = store.node.host.replica(gid);
+    if (replica === undefined) throw new Error(`no replica of group ${gid}`);
+    const data = moveEntry(step, 0);
+    let isOver = false;
+    const over = (): void => {
+      isOver = true;
+    };
+    const stamp = (): void => stampEntry(data, this.time.wallMs());
+    const fate = { applied: over, refused: over, lost: over };
+    store.node.host.propose(replica, {
+      data,
+      spares: () => true,
+      prepare: stamp,
+      out: () => undefined,
+      ...fate,
+    });
+    this.until(() => isOver);
   }
 
   /** Hands a group to the store that is to lead it. */

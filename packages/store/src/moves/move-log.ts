@@ -59,8 +59,8 @@ export class MoveLog {
   }
 
   copyComplete(nowMs: number): void {
-    const ms = nowMs - this.beganAtMs;
-    this.#line('info', 'move-copy-complete', { bytes: this.#taken, ms, bytesPerSecond: this.rate(nowMs) });
+    const bytesPerSecond = Math.round(this.rate(nowMs));
+    this.#line('info', 'move-copy-complete', { bytes: this.#taken, ms: this.#ageMs(nowMs), bytesPerSecond });
   }
 
   frozen(revision: number): void {
@@ -70,7 +70,7 @@ export class MoveLog {
   /** `freezeSentAtMs`: undefined if a driver before this one sent it. */
   active(freezeSentAtMs: number | undefined, nowMs: number): void {
     if (freezeSentAtMs !== undefined) {
-      this.pauseMs = nowMs - freezeSentAtMs;
+      this.pauseMs = Math.round(nowMs - freezeSentAtMs);
       this.#metrics.pause.observe(this.pauseMs);
     }
     this.#line('info', 'move-active', { pauseMs: this.pauseMs, bytes: this.#taken });
@@ -111,7 +111,11 @@ export class MoveLog {
 
   ended(result: 'done' | 'cancelled', nowMs: number): void {
     this.#metrics.ended(result);
-    this.#line('info', `move-${result}`, { ms: nowMs - this.beganAtMs, bytes: this.#taken });
+    this.#line('info', `move-${result}`, { ms: this.#ageMs(nowMs), bytes: this.#taken });
+  }
+
+  #ageMs(nowMs: number): number {
+    return Math.round(nowMs - this.beganAtMs);
   }
 
   #line(level: LogLevel, event: string, fields: LogFields): void {

@@ -38,7 +38,7 @@ export function progressOf(
     totalBytes,
     bytesPerSecond: Math.round(rate),
     etaMs,
-    pauseMs: log.pauseMs === undefined ? undefined : Math.round(log.pauseMs),
+    pauseMs: log.pauseMs,
     ageMs: Math.round(nowMs - log.beganAtMs),
     problem: log.problem,
   };
