@@ -20,7 +20,11 @@ const M_KEY = recordName('m');
 const Z = recordName('z');
 const ROW = rowName(1);
 
-function item(name: string, revision: number, body: string | undefined = 'value'): PlainItem {
+function gone(name: string, revision: number): PlainItem {
+  return { name, revision, body: undefined };
+}
+
+function item(name: string, revision: number, body = 'value'): PlainItem {
   return { name, revision, body };
 }
 
@@ -138,7 +142,7 @@ const STATES: Readonly<Record<string, readonly Act[]>> = {
     importBy(M, 5),
     FIRST,
     LAST,
-    delta(M, 5, 9, [item(A, 8, undefined), item(Z, 2, undefined), item(ROW, 9)]),
+    delta(M, 5, 9, [gone(A, 8), gone(Z, 2), item(ROW, 9)]),
   ],
   'importing, over a frozen copy': [
     emptyTo(EARLIER),
@@ -205,12 +209,7 @@ function* variants(reference: MoveReference, moveId: number): Generator<PlainSte
       if (names[1] !== undefined) yield page(moveId, cursor, view, names[1], [item(names[0] ?? A, pos)]);
     }
   }
-  const changes = [
-    item(A, pos + 1),
-    item(M_KEY, pos, undefined),
-    item(Z, pos + 2, undefined),
-    item(ROW, pos + 2),
-  ];
+  const changes = [item(A, pos + 1), gone(M_KEY, pos), gone(Z, pos + 2), item(ROW, pos + 2)];
   for (const from of [pos - 1, pos, pos + 1]) {
     for (const to of [pos, pos + 1, pos + 2]) if (from <= to) yield delta(moveId, from, to, changes);
   }
