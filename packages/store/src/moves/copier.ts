@@ -56,6 +56,8 @@ export class Copier {
   readonly #parts: CopierParts;
   readonly #line = new CopyLine();
   readonly #sources: Sources;
+  /** Who read the piece that is held; undefined if it came another way. */
+  #heldFrom: StoreId | undefined;
   #isAsking = false;
   #isStopped = false;
   #askAfterMs = 0;
@@ -91,7 +93,8 @@ export class Copier {
   /** What arrived and had no room may have some now. */
   proposeHeld(source: GroupRecord): void {
     const piece = this.#line.takeHeld();
-    if (piece !== undefined) this.#parts.propose(piece, (reply) => this.#settled(source, piece, reply));
+    const from = this.#heldFrom;
+    if (piece !== undefined) this.#parts.propose(piece, (reply) => this.#settled(source, from, piece, reply));
   }
 
   /** Asks for the next piece, unless enough is on its way. */
@@ -133,6 +136,7 @@ export class Copier {
     const piece = pieceOfDelta(delta, applied, this.#order, this.#parts.world.hasher);
     if (typeof piece === 'string') return false;
     this.#line.hold(piece);
+    this.#heldFrom = undefined;
     this.proposeHeld(source);
     return true;
   }
@@ -218,6 +222,7 @@ export class Copier {
   #arrived(source: GroupRecord, storeId: StoreId, piece: Piece | Misfit): void {
     if (typeof piece !== 'string') {
       this.#line.hold(piece);
+      this.#heldFrom = storeId;
       this.proposeHeld(source);
       return;
     }
@@ -226,10 +231,15 @@ export class Copier {
     this.#sources.avoid(storeId, world.now() + BEHIND_MS);
   }
 
-  #settled(source: GroupRecord, piece: Piece, reply: MoveStepReply): void {
+  #settled(source: GroupRecord, from: StoreId | undefined, piece: Piece, reply: MoveStepReply): void {
     const { facts, world } = this.#parts;
     if (reply.fate === StepFate.overloaded) this.#askAfterMs = world.now() + reply.retryAfterMs;
-    if (!this.#line.settled(piece, reply)) return;
+    if (!this.#line.settled(piece, reply)) {
+      // The target found fault with an item, which a sound checksum around it does not show.
+      const isRefused = reply.fate === StepFate.answered && from !== undefined;
+      if (isRefused) this.#sources.avoid(from, world.now() + SILENT_MS);
+      return;
+    }
     facts.log.took(piece.bytes, world.now());
     facts.progressed(world.now());
     if (piece.step.step !== MoveStep.importDelta) return;
