@@ -101,13 +101,28 @@ test('the tables of status put what is wrong first and mark leaders', () => {
 });
 
 test('moves under way are counted beside the tables, not listed, and nothing is wrong with them', () => {
-  const moves = Array.from({ length: 21 }, () => ({}));
+  const moves = Array.from({ length: 21 }, (_, shard) => ({ shard }));
   expect(statusLines(status({ moves })).filter((line) => line.includes('mov'))).toEqual([
     'moving 21 shards: see flotilla moves',
   ]);
-  expect(statusLines(status({ moves: [{}] }))).toContain('moving 1 shard: see flotilla moves');
+  expect(statusLines(status({ moves: [{ shard: 3 }] }))).toContain('moving 1 shard: see flotilla moves');
   expect(statusLines(status()).join(' ')).not.toContain('mov');
   expect(judge(status({ moves })).exitCode).toBe(0);
+});
+
+test('a shard that is between two groups for a moment is no outage, one that does not move is', () => {
+  const groups = [group(0), group(1, { shardsNotServing: [3] }), group(2)];
+  const moving = status({ groups, moves: [{ shard: 3 }] });
+  expect(judge(moving)).toMatchObject({ exitCode: 0, health: 'healthy' });
+  expect(statusLines(moving).join(' ')).not.toContain('not served');
+  const stuck = status({ groups, moves: [{ shard: 4 }] });
+  expect(judge(stuck)).toMatchObject({
+    exitCode: 3,
+    headline: 'Unavailable: 1 of 64 shards is not served.',
+  });
+  expect(statusLines(stuck).join(' ')).toContain('32 (1 not served)');
+  const leaderless = [group(0), group(1, { leader: '' }), group(2)];
+  expect(judge(status({ groups: leaderless, moves: [{ shard: 3 }] })).exitCode).toBe(3);
 });
 
 test('a config shows who owns what, in ranges', () => {

@@ -37,7 +37,7 @@ export interface StatusInput {
     readonly appliedIndex: number;
     readonly shardsNotServing: readonly number[];
   }[];
-  readonly moves: readonly unknown[];
+  readonly moves: readonly { readonly shard: number }[];
 }
 
 export type Health = 'healthy' | 'degraded' | 'unavailable';
@@ -62,13 +62,22 @@ interface Shards {
   readonly serving: number;
 }
 
+/**
+ * Shards that the leader of a group does not serve. Those that move are between two groups for a moment: that is
+ * how a move ends, and one that stays there is among the problems that the cluster tells by itself.
+ */
+function notServed(group: StatusInput['groups'][number], status: StatusInput): number {
+  const moving = new Set(status.moves.map(({ shard }) => shard));
+  return group.shardsNotServing.filter((shard) => !moving.has(shard)).length;
+}
+
 function shardsOf(status: StatusInput): Shards {
   let assigned = 0;
   let serving = 0;
   for (const group of status.groups) {
     if (group.gid === 0) continue;
     assigned += group.shards;
-    if (group.leader !== '') serving += Math.max(0, group.shards - group.shardsNotServing.length);
+    if (group.leader !== '') serving += Math.max(0, group.shards - notServed(group, status));
   }
   return { assigned, serving };
 }
@@ -193,7 +202,7 @@ function groupTable(status: StatusInput): string[] {
       String(group.gid),
       group.leader === '' ? 'none' : group.leader,
       String(group.term),
-      group.gid === 0 ? '-' : shardCell(group.shards, group.shardsNotServing.length),
+      group.gid === 0 ? '-' : shardCell(group.shards, notServed(group, status)),
       String(group.commitIndex),
       String(group.appliedIndex),
       group.replicas
@@ -203,8 +212,8 @@ function groupTable(status: StatusInput): string[] {
   );
 }
 
-function shardCell(shards: number, notServing: number): string {
-  return notServing === 0 ? String(shards) : `${shards} (${notServing} not served)`;
+function shardCell(shards: number, missing: number): string {
+  return missing === 0 ? String(shards) : `${shards} (${missing} not served)`;
 }
 
 function roleMark(role: string): string {
