@@ -1,0 +1,290 @@
+import { assert, must } from '@flotilla/base';
+import { timeEntry } from '@flotilla/kv';
+import { type ClusterConfig, MoveAnswer, type MoveEntry, MoveStep, readEntryHead } from '@flotilla/wire';
+import { PairTable } from '../pair-table.ts';
+import type { Bounds } from './bounds.ts';
+import { ControllerMachine, storeOf } from './controller-machine.ts';
+import { type GroupFacts, SHARD } from './group-facts.ts';
+import { GroupMachine, STAMP } from './group-machine.ts';
+import { Layout } from './layout.ts';
+import { Ledger } from './ledger.ts';
+import { Flag, flagsOf, type Move, MoveList, openMove, withBase, withFlag } from './moves.ts';
+import { attemptEntry, type SentWrite, sentWrites } from './writes.ts';
+
+/**
+ * One shard, a few groups, the controller and some clients: what a state is, and what one event makes of it. An
+ * event is one entry applied to one log, or one client that goes on. Every method that takes `row` changes it,
+ * and returns what was wrong about the event.
+ */
+export class MoveModel {
+  readonly bounds: Bounds;
+  readonly layout: Layout;
+  readonly groups: GroupMachine;
+  readonly controller: ControllerMachine = new ControllerMachine();
+  readonly moves: MoveList = new MoveList();
+  readonly ledger: Ledger;
+  readonly writes: readonly SentWrite[];
+  readonly #attempts = new Map<number, number>();
+  readonly #entries = new Map<number, number>();
+  readonly #reports: Record<ReportKind, number[]> = { done: [], cancelled: [], tooLate: [] };
+  readonly #moveOrders: number[] = [];
+  /** By answer and move: the flag that the answer raises, and a pool. */
+  readonly #heard = new PairTable();
+  readonly #cancelOrders: number[] = [];
+
+  constructor(bounds: Bounds) {
+    this.bounds = bounds;
+    // A first assignment that is cancelled is planned anew.
+    const again = bounds.isUnassigned ? bounds.cancels : 0;
+    this.layout = new Layout(bounds.groups, 1 + bounds.moves + again);
+    this.groups = new GroupMachine({
+      removesLate: bounds.removesLate,
+      pieceBytes: bounds.pieceBytes,
+      expectsDamage: bounds.damages > 0,
+    });
+    this.writes = sentWrites(bounds.programs);
+    this.ledger = new Ledger(this.writes);
+  }
+
+  /** Fills the row with the state in which the search begins. */
+  begin(row: Uint32Array): void {
+    const { layout, controller } = this;
+    row.fill(0);
+    row[layout.account] = this.ledger.blank();
+    // All logs begin at the same time, so that the first entry of each changes nothing else.
+    const start = this.groups.apply(this.groups.blank(), this.groups.entry(timeEntry([], STAMP)));
+    for (let place = 0; place < layout.groups; place++) row[layout.group(place)] = start;
+    row[layout.config] = controller.founded(layout.groups);
+    for (let place = 0; place < layout.groups; place++) {
+      const gid = gidOf(place);
+      this.command(row, controller.command({ kind: 'join', groups: [{ gid, stores: [storeOf(gid)] }] }));
+    }
+    if (this.bounds.isUnassigned) return;
+    this.step(row, this.move(row, 0).target, this.entry(row, 0, MoveStep.activateEmpty));
+    this.command(row, this.report(row, 0, 'done'));
+  }
+
+  /**
+   * The entry with a step of a move, at a log time. `value` is what the kind of step has besides: the base of an
+   * import, the place of a freeze, the end of a trim.
+   */
+  entry(row: Uint32Array, at: number, step: PlainStep, value = 0, time = -1): number {
+    const number = (row[this.layout.move(at)] as number) & 0xff;
+    const key = ((number * 16 + step) * 16 + value) * 16 + time + 1;
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const stamp = time < 0 ? 0 : STAMP + time * this.bounds.unitMs;
+    const entry = this.groups.step(stepOf(this.moves.move(number), step, value), stamp);
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  /** What stores tell the controller about a move. */
+  report(row: Uint32Array, at: number, kind: ReportKind): number {
+    const number = (row[this.layout.move(at)] as number) & 0xff;
+    const reports = this.#reports[kind];
+    const known = reports[number];
+    if (known !== undefined) return known;
+    const { moveId } = this.moves.move(number);
+    const command = this.controller.command({ kind, moves: [{ shard: SHARD, moveId }] });
+    reports[number] = command;
+    return command;
+  }
+
+  /** People want the shard in a group. */
+  moveOrder(gid: number): number {
+    this.#moveOrders[gid] ??= this.controller.command({ kind: 'move', shard: SHARD, gid });
+    return this.#moveOrders[gid];
+  }
+
+  /** People want a move cancelled. */
+  cancelOrder(moveId: number): number {
+    this.#cancelOrders[moveId] ??= this.controller.command({ kind: 'cancel', moveId, shard: undefined });
+    return this.#cancelOrders[moveId];
+  }
+
+  /** The entry of a write, as a group with this epoch would not refuse it for its epoch. */
+  attempt(sent: SentWrite, epoch: number, time: number): number {
+    const key = (epoch * 16 + sent.number) * 16 + time;
+    const known = this.#attempts.get(key);
+    if (known !== undefined) return known;
+    const entry = this.groups.entry(attemptEntry(sent, epoch, time, this.bounds.unitMs));
+    this.#attempts.set(key, entry);
+    return entry;
+  }
+
+  /** The write in the entry of an attempt. */
+  sentIn(entry: number): SentWrite | undefined {
+    for (const [key, each] of this.#attempts) {
+      if (each === entry) return this.writes[Math.floor(key / 16) % 16];
+    }
+    return undefined;
+  }
+
+  /** Log time of an entry in units; below 0 if it names none. */
+  timeOf(entry: number): number {
+    const { stamp } = readEntryHead(this.groups.entryBytes(entry));
+    return (stamp - STAMP) / this.bounds.unitMs;
+  }
+
+  config(row: Uint32Array): ClusterConfig {
+    return this.controller.config(row[this.layout.config] as number);
+  }
+
+  facts(row: Uint32Array, place: number): GroupFacts {
+    return this.groups.facts(row[this.layout.group(place)] as number);
+  }
+
+  move(row: Uint32Array, at: number): Move {
+    return this.moves.move(row[this.layout.move(at)] as number);
+  }
+
+  /** How many moves there were so far. */
+  moveCount(row: Uint32Array): number {
+    const { layout } = this;
+    let count = 0;
+    while (count < layout.moves && row[layout.move(count)] !== 0) count++;
+    return count;
+  }
+
+  hasFlag(row: Uint32Array, at: number, flag: number): boolean {
+    return (flagsOf(row[this.layout.move(at)] as number) & flag) !== 0;
+  }
+
+  #flag(row: Uint32Array, at: number, flag: number): void {
+    const word = this.layout.move(at);
+    row[word] = withFlag(row[word] as number, flag);
+  }
+
+  /** The controller's log applies a command. */
+  command(row: Uint32Array, command: number): void {
+    const { layout, controller } = this;
+    const before = row[layout.config] as number;
+    const after = controller.apply(before, command);
+    if (after === before) return;
+    row[layout.config] = after;
+    const config = controller.config(after);
+    const open = openMove(config, placeOf);
+    const count = this.moveCount(row);
+    let isKnown = open === undefined;
+    for (let at = 0; at < count; at++) {
+      const isOpen = this.move(row, at).moveId === open?.moveId;
+      isKnown ||= isOpen;
+      if (!isOpen) this.#flag(row, at, Flag.removed);
+      else if (config.shards[SHARD]?.intent?.phase === 1) this.#flag(row, at, Flag.cancelAsked);
+    }
+    if (isKnown) return;
+    assert(count < layout.moves, 'the row has room for every move that the bounds allow');
+    row[layout.move(count)] = this.moves.number(must(open, 'a new move is open'));
+  }
+
+  /** A group's log applies a step of a move. */
+  step(row: Uint32Array, place: number, entry: number): string | undefined {
+    const { layout, groups } = this;
+    const before = row[layout.group(place)] as number;
+    const after = groups.apply(before, entry);
+    const { fault } = groups;
+    row[layout.group(place)] = after;
+    if (fault !== undefined) return fault;
+    if (after !== before) this.learn(row, place);
+    return undefined;
+  }
+
+  /** The same for a step of the kinds whose answers others wait for. */
+  ask(row: Uint32Array, place: number, at: number, entry: number): string | undefined {
+    const fault = this.step(row, place, entry);
+    if (fault !== undefined) return fault;
+    const number = (row[this.layout.move(at)] as number) & 0xff;
+    const answer = this.groups.answer;
+    const known = this.#heard.get(answer, number);
+    const flag = known ?? this.#hear(answer, number);
+    if (flag !== 0) this.#flag(row, at, flag);
+    const pool = this.layout.pool(at);
+    row[pool] = this.groups.pools.union(row[pool] as number, this.#heard.second);
+    return undefined;
+  }
+
+  /** The flag that an answer to a step raises; the pool of what it brings along stands beside it. */
+  #hear(answer: number, number: number): number {
+    const outcome = this.groups.outcome(answer);
+    let flag = 0;
+    let pool = 0;
+    switch (outcome.answer) {
+      case MoveAnswer.cancelled:
+      case MoveAnswer.aborted:
+        flag = Flag.saidCancelled;
+        break;
+      case MoveAnswer.tooLate:
+      case MoveAnswer.active:
+        flag = Flag.saidTooLate;
+        break;
+      case MoveAnswer.frozen: {
+        if (outcome.delta.length === 0) break;
+        const { moveId } = this.moves.move(number);
+        const { delta } = outcome;
+        pool = this.groups.pools.of([
+          this.groups.step({ step: MoveStep.importDelta, moveId, shard: SHARD, delta }),
+        ]);
+      }
+    }
+    this.#heard.set(answer, number, flag, pool);
+    this.#heard.second = pool;
+    return flag;
+  }
+
+  /** What the new state of a group lets others know, from now on and for ever. */
+  learn(row: Uint32Array, place: number): void {
+    const { layout, groups } = this;
+    const state = row[layout.group(place)] as number;
+    const { status } = groups.facts(state);
+    const count = this.moveCount(row);
+    for (let at = 0; at < count; at++) {
+      const { moveId, source, target } = this.move(row, at);
+      if (target === place && status?.moveId === moveId && status.state === 2) {
+        this.#flag(row, at, Flag.served);
+      }
+      if (source !== place) continue;
+      const facts = groups.source(state, moveId);
+      if (facts === undefined) continue;
+      const word = layout.move(at);
+      row[word] = withBase(row[word] as number, facts.r0);
+      if (facts.frozenAt !== undefined) row[word] = withBase(row[word] as number, facts.frozenAt);
+      if (facts.activate !== undefined) row[layout.activate(at)] = facts.activate + 1;
+      row[layout.pool(at)] = groups.pools.union(row[layout.pool(at)] as number, facts.pieces);
+    }
+  }
+}
+
+export type ReportKind = 'done' | 'cancelled' | 'tooLate';
+
+/** Steps that follow from the move alone. Pages, changes and facts of a freeze come from its source. */
+export type PlainStep = Exclude<
+  MoveStep,
+  typeof MoveStep.importChunk | typeof MoveStep.importDelta | typeof MoveStep.activate
+>;
+
+function stepOf(move: Move, step: PlainStep, value: number): MoveEntry {
+  const { moveId, epoch, sourceGid, sourceIncarnation } = move;
+  const of = { moveId, shard: SHARD };
+  switch (step) {
+    case MoveStep.activateEmpty:
+    case MoveStep.beginExport:
+      return { step, ...of, epoch };
+    case MoveStep.trimExport:
+      return { step, ...of, to: value };
+    case MoveStep.freeze:
+      return { step, ...of, epoch, pos: value, target: move.targetGid };
+    case MoveStep.beginImport:
+      return { step, ...of, epoch, sourceGid, sourceIncarnation, base: value };
+    default:
+      return { step, ...of };
+  }
+}
+
+export function gidOf(place: number): number {
+  return place + 1;
+}
+
+export function placeOf(gid: number): number {
+  return gid - 1;
+}

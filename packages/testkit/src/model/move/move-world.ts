@@ -1,0 +1,60 @@
+import type { Advance, Event, World } from '../search.ts';
+import type { Bounds } from './bounds.ts';
+import { Checks } from './checks.ts';
+import { type EventKind, Events } from './events.ts';
+import { MoveModel } from './move-model.ts';
+import { Schedule } from './schedule.ts';
+import { eventWords, rowWords } from './words.ts';
+
+/** The model of moves as a search sees it. */
+export class MoveWorld implements World {
+  readonly width: number;
+  readonly model: MoveModel;
+  readonly #events: Events;
+  readonly #checks: Checks;
+  readonly #schedule: Schedule;
+  readonly #event: Event = { kind: 0, left: 0, right: 0, fault: undefined };
+
+  constructor(bounds: Bounds) {
+    this.model = new MoveModel(bounds);
+    this.width = this.model.layout.width;
+    this.#events = new Events(this.model);
+    this.#checks = new Checks(this.model);
+    this.#schedule = new Schedule(this.model);
+  }
+
+  begin(row: Uint32Array): void {
+    this.model.begin(row);
+  }
+
+  each(row: Uint32Array, tell: (next: Uint32Array, event: Event) => void): void {
+    const event = this.#event;
+    this.#events.each(row, {
+      next(next, kind, left, right, fault) {
+        event.kind = kind;
+        event.left = left;
+        event.right = right;
+        event.fault = fault;
+        tell(next, event);
+      },
+    });
+  }
+
+  fault(row: Uint32Array): string | undefined {
+    return this.#checks.fault(row);
+  }
+
+  advance(row: Uint32Array): Advance {
+    const progress = this.#schedule.advance(row);
+    const { kind, left, right, fault } = this.#schedule;
+    return { progress, event: { kind, left, right, fault } };
+  }
+
+  words(row: Uint32Array, { kind, left, right }: Event): string {
+    return eventWords(this.model, row, kind as EventKind, left, right);
+  }
+
+  rowWords(row: Uint32Array): readonly string[] {
+    return rowWords(this.model, row);
+  }
+}

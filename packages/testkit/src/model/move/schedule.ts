@@ -1,0 +1,167 @@
+import { ShardState } from '@flotilla/kv';
+import { MoveStep } from '@flotilla/wire';
+import { EventKind } from './events.ts';
+import { SHARD } from './group-facts.ts';
+import { gidOf, type MoveModel } from './move-model.ts';
+import { Flag, type Move } from './moves.ts';
+
+export type Progress =
+  /** Nothing is open and nothing is left over. */
+  | 'home'
+  /** The row is what the next step made of it. */
+  | 'went'
+  /** No driver has anything to do, and not everything is in order. */
+  | 'stuck';
+
+const said = [
+  [Flag.saidCancelled, 'cancelled'],
+  [Flag.saidTooLate, 'tooLate'],
+] as const;
+
+/**
+ * What live drivers do when nothing fails any more, one step after the other, each by what it can see now: the
+ * duties of a real driver, in a fixed order. From every state of a model this must lead to rest.
+ */
+export class Schedule {
+  readonly #model: MoveModel;
+  readonly #next: Uint32Array;
+  #row: Uint32Array = new Uint32Array(0);
+  /** The last step, as an event. */
+  kind: EventKind = EventKind.entry;
+  left = 0;
+  right = 0;
+  /** What was wrong about it. */
+  fault: string | undefined;
+
+  constructor(model: MoveModel) {
+    this.#model = model;
+    this.#next = new Uint32Array(model.layout.width);
+  }
+
+  /** Changes the row to the state after the next step. */
+  advance(row: Uint32Array): Progress {
+    this.#row = row;
+    this.fault = undefined;
+    if (this.#openMove() || this.#cleanUp() || this.#remove()) {
+      row.set(this.#next);
+      return 'went';
+    }
+    return this.#isHome() ? 'home' : 'stuck';
+  }
+
+  #isHome(): boolean {
+    const model = this.#model;
+    const record = model.config(this.#row).shards[SHARD];
+    if (record === undefined || record.intent !== undefined) return false;
+    for (let place = 0; place < model.layout.groups; place++) {
+      const { state, status, isSwept } = model.facts(this.#row, place);
+      const wanted = gidOf(place) === record.owner ? ShardState.serving : ShardState.absent;
+      if (state !== wanted || status?.openExport !== undefined || !isSwept) return false;
+    }
+    return true;
+  }
+
+  #went(kind: EventKind, left: number, right: number): boolean {
+    this.kind = kind;
+    this.left = left;
+    this.right = right;
+    if (this.fault !== undefined) return true;
+    for (let at = 0; at < this.#next.length; at++) if (this.#next[at] !== this.#row[at]) return true;
+    return false;
+  }
+
+  #step(place: number, entry: number): boolean {
+    this.#next.set(this.#row);
+    this.fault = this.#model.step(this.#next, place, entry);
+    return this.#went(EventKind.entry, place, entry);
+  }
+
+  #ask(place: number, at: number, entry: number): boolean {
+    this.#next.set(this.#row);
+    this.fault = this.#model.ask(this.#next, place, at, entry);
+    return this.#went(EventKind.entry, place, entry);
+  }
+
+  #command(command: number): boolean {
+    this.#next.set(this.#row);
+    this.#model.command(this.#next, command);
+    return this.#went(EventKind.command, command, 0);
+  }
+
+  /** The move that the config shows, if there is one. */
+  #openMove(): boolean {
+    const model = this.#model;
+    const intent = model.config(this.#row).shards[SHARD]?.intent;
+    if (intent === undefined) return false;
+    const at = model.moveCount(this.#row) - 1;
+    const move = model.move(this.#row, at);
+    const { status } = model.facts(this.#row, move.target);
+    if (status?.state === ShardState.serving && status.moveId === move.moveId) {
+      return this.#command(model.report(this.#row, at, 'done'));
+    }
+    if (intent.phase === 1) return this.#cancel(at, move);
+    if (move.source !== undefined) return this.#copy(at, move, move.source);
+    return this.#step(move.target, model.entry(this.#row, at, MoveStep.activateEmpty));
+  }
+
+  #cancel(at: number, move: Move): boolean {
+    const model = this.#model;
+    for (const [flag, kind] of said) {
+      if (model.hasFlag(this.#row, at, flag)) return this.#command(model.report(this.#row, at, kind));
+    }
+    const step = move.source === undefined ? MoveStep.abort : MoveStep.cancel;
+    return this.#ask(move.source ?? move.target, at, model.entry(this.#row, at, step));
+  }
+
+  /** Copies, freezes and activates, as far as the next step of that. */
+  #copy(at: number, move: Move, source: number): boolean {
+    const { groups, layout } = this.#model;
+    const { moveId, target } = move;
+    const facts = groups.source(this.#row[layout.group(source)] as number, moveId);
+    if (facts === undefined) {
+      return this.#step(source, this.#model.entry(this.#row, at, MoveStep.beginExport));
+    }
+    const { status } = this.#model.facts(this.#row, target);
+    const staging = status?.moveId === moveId ? status.staging : undefined;
+    if (staging === undefined || facts.r0 > staging.pos) {
+      const base = facts.frozenAt ?? facts.r0;
+      return this.#step(target, this.#model.entry(this.#row, at, MoveStep.beginImport, base));
+    }
+    for (const entry of groups.pools.entries(facts.pieces)) if (this.#step(target, entry)) return true;
+    if (facts.activate !== undefined) return this.#step(target, facts.activate);
+    if (!staging.isComplete) return false;
+    return this.#ask(source, at, this.#model.entry(this.#row, at, MoveStep.freeze, staging.pos, 0));
+  }
+
+  /** What moves that have ended left behind. */
+  #cleanUp(): boolean {
+    const model = this.#model;
+    const count = model.moveCount(this.#row);
+    for (let at = 0; at < count; at++) {
+      if (!model.hasFlag(this.#row, at, Flag.removed)) continue;
+      const { moveId, source, target } = model.move(this.#row, at);
+      const taken = model.facts(this.#row, target);
+      const given = source === undefined ? undefined : model.facts(this.#row, source);
+      if (taken.state === ShardState.importing && taken.status?.moveId === moveId) {
+        return this.#step(target, model.entry(this.#row, at, MoveStep.abort));
+      }
+      if (source !== undefined && given?.state === ShardState.frozen && given.status?.moveId === moveId) {
+        return this.#step(source, model.entry(this.#row, at, MoveStep.forget));
+      }
+    }
+    return false;
+  }
+
+  #remove(): boolean {
+    const { groups, layout } = this.#model;
+    for (let place = 0; place < layout.groups; place++) {
+      const state = this.#row[layout.group(place)] as number;
+      if (groups.facts(state).releasedCount === 0) continue;
+      this.#next.set(this.#row);
+      this.#next[layout.group(place)] = groups.remove(state, 0);
+      this.fault = groups.fault;
+      return this.#went(EventKind.remove, place, 0);
+    }
+    return false;
+  }
+}

@@ -1,0 +1,249 @@
+import { StateTable } from './state-table.ts';
+
+/** What a search needs to know of the world that it explores. All rows are of the same width. */
+export interface World {
+  readonly width: number;
+  /** Fills the row with the state in which everything begins. */
+  begin(row: Uint32Array): void;
+  /**
+   * Tells every event that can happen in a state. The rows handed out are overwritten by the next one; `fault` is
+   * what was wrong about the event itself.
+   */
+  each(row: Uint32Array, tell: (next: Uint32Array, event: Event) => void): void;
+  /** What must not be so in this state. */
+  fault(row: Uint32Array): string | undefined;
+  /** Turns the row into the state after the next step of a system in which nothing fails any more. */
+  advance(row: Uint32Array): Advance;
+  /** The event in words, in the state in which it happens. */
+  words(row: Uint32Array, event: Event): string;
+  rowWords(row: Uint32Array): readonly string[];
+}
+
+/** Written over by the next one. */
+export interface Event {
+  kind: number;
+  left: number;
+  right: number;
+  fault: string | undefined;
+}
+
+export interface Advance {
+  readonly progress: 'home' | 'went' | 'stuck';
+  readonly event: Event;
+}
+
+export interface Violation {
+  readonly what: string;
+  /** Events from the beginning on, in words. */
+  readonly trace: readonly string[];
+  /** The state in which it ends. */
+  readonly state: readonly string[];
+}
+
+export interface SearchResult {
+  readonly states: number;
+  /** Events that led to another state. */
+  readonly transitions: number;
+  /** Events on the shortest way to the state farthest away. */
+  readonly depth: number;
+  /** Everything was explored. */
+  readonly isWhole: boolean;
+  /** Longest way home from any state. */
+  readonly wayHome: number;
+  readonly seconds: number;
+  readonly violation: Violation | undefined;
+}
+
+export interface SearchLimits {
+  readonly seconds: number;
+  readonly states: number;
+  /** Told about progress now and then. */
+  readonly tell?: (states: number, depth: number) => void;
+}
+
+const WAY_HOME_MAX = 200;
+const LOOK_AT_CLOCK = 256;
+
+/**
+ * Breadth first over all states, so that the first violation found has the shortest trace. Each state is checked
+ * as it is found: what must hold in it, and that the way home from it ends.
+ */
+export class Search {
+  readonly #world: World;
+  readonly #limits: SearchLimits;
+  readonly #table: StateTable;
+  readonly #queue: Numbers = new Numbers();
+  /** By state: the one that it was found from, two higher; 1 for the first, 0 if it was only passed on a way home. */
+  readonly #parents: Numbers = new Numbers();
+  /** By state: steps to rest, one higher; 0 while not known. */
+  readonly #homeward: Numbers = new Numbers();
+  readonly #row: Uint32Array;
+  readonly #probe: Uint32Array;
+  #transitions = 0;
+  #wayHome = 0;
+  #violation: Violation | undefined;
+
+  constructor(world: World, limits: SearchLimits) {
+    this.#world = world;
+    this.#limits = limits;
+    this.#table = new StateTable(world.width, limits.states);
+    this.#row = new Uint32Array(world.width);
+    this.#probe = new Uint32Array(world.width);
+  }
+
+  run(): SearchResult {
+    const begun = performance.now();
+    const seconds = (): number => (performance.now() - begun) / 1000;
+    this.#world.begin(this.#row);
+    this.#find(this.#row, 1);
+    let at = 0;
+    let depth = 0;
+    let layerEnd = this.#queue.length;
+    let isOver = false;
+    while (at < this.#queue.length && this.#violation === undefined && !isOver) {
+      if (at === layerEnd) {
+        depth++;
+        layerEnd = this.#queue.length;
+        this.#limits.tell?.(at, depth);
+      }
+      this.#expand(this.#queue.get(at));
+      at++;
+      if (at % LOOK_AT_CLOCK === 0) isOver = seconds() > this.#limits.seconds || this.#table.isFull;
+    }
+    return {
+      states: this.#queue.length,
+      transitions: this.#transitions,
+      depth,
+      isWhole: this.#violation === undefined && at === this.#queue.length,
+      wayHome: this.#wayHome,
+      seconds: seconds(),
+      violation: this.#violation,
+    };
+  }
+
+  #expand(id: number): void {
+    this.#table.read(id, this.#row);
+    this.#world.each(this.#row, (next, event) => {
+      if (this.#violation !== undefined) return;
+      if (event.fault !== undefined) {
+        const last = this.#world.words(this.#row, event);
+        this.#break(event.fault, [...this.#trace(id), last], this.#world.rowWords(next));
+        return;
+      }
+      this.#transitions++;
+      this.#find(next, id + 2);
+    });
+  }
+
+  /** Takes a state that was reached; checks it if it is new. */
+  #find(row: Uint32Array, parent: number): void {
+    const id = this.#enter(row);
+    if (this.#parents.get(id) !== 0) return;
+    this.#parents.set(id, parent);
+    this.#queue.push(id);
+    const fault = this.#world.fault(row);
+    if (fault !== undefined) this.#break(fault, this.#trace(id), this.#world.rowWords(row));
+    else this.#goHome(id, row);
+  }
+
+  #enter(row: Uint32Array): number {
+    const size = this.#table.size;
+    const id = this.#table.add(row);
+    if (id === size) {
+      this.#parents.push(0);
+      this.#homeward.push(0);
+    }
+    return id;
+  }
+
+  /** Follows the way home until it ends or meets one that is known to end. */
+  #goHome(id: number, row: Uint32Array): void {
+    if (this.#homeward.get(id) !== 0) return;
+    const way = [id];
+    const probe = this.#probe;
+    probe.set(row);
+    let rest = 0;
+    for (;;) {
+      const { progress, event } = this.#world.advance(probe);
+      if (progress === 'home') break;
+      const why = progress === 'stuck' ? 'nobody has anything to do, and not all is in order' : event.fault;
+      if (why !== undefined || way.length > WAY_HOME_MAX) {
+        this.#breakWay(id, way.length, why ?? 'the drivers go round for ever');
+        return;
+      }
+      const next = this.#enter(probe);
+      rest = this.#homeward.get(next);
+      if (rest !== 0) break;
+      way.push(next);
+    }
+    for (let at = way.length - 1; at >= 0; at--) this.#homeward.set(way[at] as number, ++rest);
+    this.#wayHome = Math.max(this.#wayHome, rest - 1);
+  }
+
+  /** Tells a way home that does not end well: from the state on, what live drivers do. */
+  #breakWay(id: number, steps: number, why: string): void {
+    const row = new Uint32Array(this.#world.width);
+    const before = new Uint32Array(this.#world.width);
+    this.#table.read(id, row);
+    const story = [...this.#trace(id), 'from here on nothing fails any more:'];
+    for (let step = 0; step < Math.min(steps, 40); step++) {
+      before.set(row);
+      const { progress, event } = this.#world.advance(row);
+      if (progress !== 'went') break;
+      story.push(this.#world.words(before, event));
+    }
+    this.#break(`a dead end: ${why}`, story, this.#world.rowWords(row));
+  }
+
+  #break(what: string, trace: readonly string[], state: readonly string[]): void {
+    this.#violation ??= { what, trace, state };
+  }
+
+  /** The events that led to a state, worked out anew from one state to the next. */
+  #trace(id: number): readonly string[] {
+    const way = [id];
+    for (let parent = this.#parents.get(id); parent > 1; ) {
+      way.unshift(parent - 2);
+      parent = this.#parents.get(parent - 2);
+    }
+    const words: string[] = [];
+    const row = new Uint32Array(this.#world.width);
+    for (let at = 0; at + 1 < way.length; at++) {
+      this.#table.read(way[at] as number, row);
+      let found: string | undefined;
+      this.#world.each(row, (next, event) => {
+        if (found !== undefined || event.fault !== undefined) return;
+        if (this.#table.add(next) === way[at + 1]) found = this.#world.words(row, event);
+      });
+      words.push(found ?? 'an event that does not happen again: the model is not deterministic');
+    }
+    return words;
+  }
+}
+
+/** A list of numbers of 32 bits that grows. */
+class Numbers {
+  #items = new Uint32Array(1 << 12);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get(at: number): number {
+    return this.#items[at] as number;
+  }
+
+  set(at: number, value: number): void {
+    this.#items[at] = value;
+  }
+
+  push(value: number): void {
+    if (this.#length === this.#items.length) {
+      const grown = new Uint32Array(this.#length * 2);
+      grown.set(this.#items);
+      this.#items = grown;
+    }
+    this.#items[this.#length++] = value;
+  }
+}
