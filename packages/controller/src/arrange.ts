@@ -4,15 +4,22 @@ import { plan, planInput } from './planner.ts';
 import { plural } from './words.ts';
 
 /**
- * The map after groups came or went: what was placed by hand is free again, and every shard gets a home among the
- * groups that stay. Without any, what is open is cancelled.
+ * The map after groups came or went: what was placed or kept by hand is free again, and every shard gets a home
+ * among the groups that stay. Without any, what is open is cancelled.
  */
 export function arrange(config: ClusterConfig): readonly ShardRecord[] {
   const number = config.number + 1;
   const shards = config.shards.map((record) => (record.pinned ? { ...record, pinned: false } : record));
   const input = planInput({ ...config, shards });
   if (input.groups.length === 0) return shards.map((record) => sendTo(record, 0, number));
-  return sendAll(shards, plan(input), number);
+  return sendAll(shards, plan(input), number).map(bound);
+}
+
+/** The plan counts on the owner of a shard that is kept there by hand; too late, it would stay at the target. */
+function bound(record: ShardRecord): ShardRecord {
+  const { owner, intent } = record;
+  if (intent?.phase !== MovePhase.cancelling || intent.next !== 0) return record;
+  return { ...record, intent: { ...intent, next: owner } };
 }
 
 function isCancelling(intent: MoveIntent | undefined): boolean {

@@ -1,5 +1,6 @@
-import { MovePhase } from '@flotilla/wire';
+import { MovePhase, type ShardRecord } from '@flotilla/wire';
 import { expect, test } from 'vitest';
+import { dismantle } from './dismantle.ts';
 import { controllerLimits } from './format.ts';
 import { ControllerBench, joinCommand, refusedBy } from './testing/bench.ts';
 
@@ -188,6 +189,18 @@ test('a join that is left at once gives every shard back, those too that were pa
   bench.doneAll();
   expect(bench.config.shards.map((shard) => shard.owner)).toEqual(owners);
   expect(bench.config.groups.map((group) => group.gid)).toEqual([1, 2]);
+});
+
+test('a leaving group stays as long as a shard or an intent names it, in whatever part', () => {
+  const group = { gid: 3, incarnation: 1, replicas: [], leaving: true };
+  const rest = { owner: 1, epoch: 1, intent: undefined, pinned: false };
+  const intent = { moveId: 2, target: 2, phase: MovePhase.cancelling, paused: false, next: 0 };
+  const left = (...shards: ShardRecord[]) =>
+    dismantle([group, { ...group, gid: 4, leaving: false }], shards).groups;
+  expect(left(rest, { ...rest, intent })).toHaveLength(1);
+  expect(left(rest, { ...rest, owner: 3 })).toHaveLength(2);
+  expect(left(rest, { ...rest, intent: { ...intent, target: 3 } })).toHaveLength(2);
+  expect(left(rest, { ...rest, intent: { ...intent, next: 3 } })).toHaveLength(2);
 });
 
 test('a group stays as long as an intent names it as the target of what is to be cancelled', () => {

@@ -27,7 +27,9 @@ export function settle(config: ClusterConfig, end: MoveEnd, reports: readonly Re
     if (record.intent?.moveId !== moveId || ended.has(shard)) continue;
     if (end === 'tooLate' && record.intent.phase === MovePhase.moving) continue;
     ended.set(shard, after(record, end));
-    byMove.set(moveId, [...(byMove.get(moveId) ?? []), shard]);
+    const shards = byMove.get(moveId) ?? [];
+    shards.push(shard);
+    byMove.set(moveId, shards);
   }
   if (ended.size === 0) return unchanged('none of these moves is open');
   const shards = followUp(config, ended);
