@@ -216,6 +216,24 @@ describe('a store that drains', () => {
     expect(late.isWelcome).toBe(false);
   });
 
+  test('that is asked twice answers both, and a third one at once', () => {
+    const bench = new Bench().serving();
+    const leader = bench.leader(1);
+    const done: number[] = [];
+    leader.node.drain(() => done.push(1));
+    leader.node.drain(() => done.push(2));
+    bench.until(() => done.length === 2);
+    leader.node.drain(() => done.push(3));
+    expect(done).toEqual([1, 2, 3]);
+  });
+
+  test('with all others of its cluster waits for nobody who could take what it leads', () => {
+    const bench = new Bench().serving();
+    let open = bench.stores.length;
+    for (const store of bench.stores) store.node.drain(() => open--);
+    expect(bench.until(() => open === 0)).toBeLessThan(1_000);
+  });
+
   test('asks again when a transfer fails', () => {
     const bench = new Bench().serving();
     const leader = bench.leader(1);
