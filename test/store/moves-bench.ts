@@ -23,9 +23,6 @@ import { Bench, type BenchOptions, type BenchStore } from './bench.ts';
 
 const hasher = new Xxh64();
 
-/** Between two words of a caller. */
-const PAUSE_MS = 3;
-
 class Write extends WriteOperation {
   readonly #done: (write: Write) => void;
   constructor(done: (write: Write) => void) {
@@ -55,12 +52,14 @@ export class Appender {
   isStopped = false;
   readonly #bench: MoveBench;
   readonly #wordBytes: number;
+  readonly #pauseMs: number;
   isBusy = false;
 
-  constructor(bench: MoveBench, key: string, wordBytes: number) {
+  constructor(bench: MoveBench, key: string, wordBytes: number, pauseMs: number) {
     this.key = key;
     this.#bench = bench;
     this.#wordBytes = wordBytes;
+    this.#pauseMs = pauseMs;
     this.#next();
   }
 
@@ -78,7 +77,7 @@ export class Appender {
       this.isBusy = false;
       if (result.status !== Status.ok) throw new Error(`append to ${this.key}: status ${result.status}`);
       this.written++;
-      this.#bench.time.set(PAUSE_MS, () => {
+      this.#bench.time.set(this.#pauseMs, () => {
         if (!this.isStopped) this.#next();
       });
     });
@@ -308,8 +307,8 @@ export class MoveBench extends Bench {
     this.until(() => this.leader(gid).id === storeId);
   }
 
-  appender(key: string, wordBytes = 8): Appender {
-    return new Appender(this, key, wordBytes);
+  appender(key: string, wordBytes = 8, pauseMs = 3): Appender {
+    return new Appender(this, key, wordBytes, pauseMs);
   }
 
   /** Each caller ends its last append, and then its key holds every word once, in order. */

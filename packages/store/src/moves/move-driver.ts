@@ -80,8 +80,11 @@ export class MoveDriver {
     this.#config = config;
     const moving: Tracked[] = [];
     const served: MoveOrder[] = [];
+    const scenes = new Map<number, GroupScene | undefined>();
     for (const order of orders) {
-      const each = this.#track(config, order);
+      const { target } = order;
+      if (!scenes.has(target)) scenes.set(target, sceneOf(this.#world.host, groupOf(config, target)));
+      const each = this.#track(order, scenes.get(target));
       if (each === undefined) continue;
       if (isServed(each)) served.push(order);
       else if (order.source === 0) this.#assign(each);
@@ -110,10 +113,11 @@ export class MoveDriver {
       if (wanted.has(key)) continue;
       this.#untrack(key, each);
       const { order, log } = each;
-      const shard = config.shards[order.shard];
-      // The shard may have gone on to another group since.
-      const isDone = shard !== undefined && shard.epoch >= order.epoch;
-      const result = isDone ? 'done' : 'cancelled';
+      const record = config.shards[order.shard];
+      const isOwner = record?.owner === order.target && record.epoch === order.epoch;
+      // By the time this config arrives the shard may be on its way to the next group.
+      each.shard = each.scene.machine.shard(order.shard);
+      const result = isOwner || isServed(each) ? 'done' : 'cancelled';
       // First assignments come by the hundred, and nobody waits for any of them.
       if (order.source === 0) continue;
       log.ended(result, nowMs);
@@ -121,11 +125,10 @@ export class MoveDriver {
     }
   }
 
-  /** Undefined unless this store leads the target. */
-  #track(config: ClusterConfig, order: MoveOrder): Tracked | undefined {
+  /** Undefined unless this store leads the target: then it has a scene. */
+  #track(order: MoveOrder, scene: GroupScene | undefined): Tracked | undefined {
     const key = moveKey(order);
     let each = this.#tracked.get(key);
-    const scene = sceneOf(this.#world.host, groupOf(config, order.target));
     if (scene === undefined) {
       if (each !== undefined) this.#untrack(key, each);
       return undefined;
