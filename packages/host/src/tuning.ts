@@ -14,7 +14,7 @@ export interface HostTuning {
   readonly leaseMs: number;
   /** False where a machine's monotonic clock may stand still: each read then confirms leadership. */
   readonly leaseEnabled: boolean;
-  /** A pause of the loop beyond this, or beyond this less a tick, ends every lease until a later round is answered. */
+  /** A pause of the loop beyond this ends every lease until a later round is answered; one a tick shorter may, too. */
   readonly stallMs: number;
   /** A step of the wall clock against the monotonic one beyond this does the same. */
   readonly clockStepMs: number;
