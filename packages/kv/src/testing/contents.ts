@@ -31,8 +31,16 @@ export function storedUnder(rig: Rig, shard: number, generation: number): Stored
 export function contentOf(rig: Rig, shard: number): string[] {
   const generation = rig.group.shard(shard)?.generation ?? 0;
   return storedUnder(rig, shard, generation).map(
-    ({ kind, name, value }) => `${kind} ${hexEncode(name)} ${hexEncode(value)}`,
+    ({ kind, name, value }) => `${kind} ${hexEncode(name)} ${shortText(value)}`,
   );
+}
+
+/** Of large values the hash, since texts of megabytes take longer to compare than to move. */
+function shortText(value: Uint8Array): string {
+  if (value.length < 256) return hexEncode(value);
+  const hasher = new Xxh64();
+  hasher.hash(value);
+  return `${value.length} bytes ${hasher.high} ${hasher.low}`;
 }
 
 /** Digests computed from nothing but the stored items. */

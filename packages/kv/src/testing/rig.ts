@@ -29,7 +29,7 @@ import { MemoryStore } from './memory-store.ts';
 
 export const PREFIX: Uint8Array = utf8Encode('group-one-replica-x');
 export const EPOCH = 1;
-/** Tells the session of a rig from those of its tests. */
+/** Tells the session of a rig from those of its tests, and of other groups' rigs. */
 const OWN_TAG = 0xffff;
 
 export interface BatchOptions {
@@ -169,7 +169,11 @@ export class Rig {
   /** Proposes and applies a batch. */
   batch(commands: readonly Command[], options: BatchOptions = {}): Result[] {
     const stamp = options.stamp ?? this.now;
-    const entry = batchOf(commands, options.session ?? sessionOf(this.now, OWN_TAG), options.floor ?? 0);
+    const entry = batchOf(
+      commands,
+      options.session ?? sessionOf(this.now, OWN_TAG - this.gid),
+      options.floor ?? 0,
+    );
     const fault = prepareBatch(entry, stamp);
     if (fault !== undefined) throw new Error(fault);
     const answer = this.apply(entry);
