@@ -134,14 +134,14 @@ export class MoveBench extends Bench {
     return slot;
   }
 
-  ask<M extends AdminMethod>(method: M, params: AdminParams[M]): AdminResults[M] {
+  admin<M extends AdminMethod>(method: M, params: AdminParams[M]): AdminResults[M] {
     const slot = this.start(method, params);
     this.until(() => slot.result !== undefined);
     return slot.result as AdminResults[M];
   }
 
   join(...groups: readonly (readonly [number, ...string[]])[]): void {
-    this.ask('join', {
+    this.admin('join', {
       requestId: this.core.requestId(),
       plan: false,
       groups: groups.map(([gid, ...stores]) => ({ gid, stores })),
@@ -150,16 +150,21 @@ export class MoveBench extends Bench {
 
   /** Orders a move; returns its id. */
   move(shard: number, gid: number): number {
-    const { configNumber } = this.ask('move', { requestId: this.core.requestId(), plan: false, shard, gid });
+    const { configNumber } = this.admin('move', {
+      requestId: this.core.requestId(),
+      plan: false,
+      shard,
+      gid,
+    });
     return configNumber;
   }
 
   order(method: 'pause' | 'resume' | 'cancel', moveId: number): void {
-    this.ask(method, { requestId: this.core.requestId(), moveId, shard: undefined });
+    this.admin(method, { requestId: this.core.requestId(), moveId, shard: undefined });
   }
 
   policy(change: Partial<Omit<AdminParams['policy'], 'requestId'>>): void {
-    this.ask('policy', {
+    this.admin('policy', {
       requestId: this.core.requestId(),
       ...{ auto: undefined, moveBytesPerSecond: undefined, movesPerStore: undefined },
       ...change,
@@ -234,15 +239,13 @@ export class MoveBench extends Bench {
   }
 
   /** Keys that belong to a shard. */
-  *keysOf(shard: number, prefix = 'key'): Generator<string> {
-    for (let at = 0; ; at++) {
-      const key = `${prefix} ${at}`;
-      if (hasher.hash(utf8Encode(key)) % this.shardCount === shard) yield key;
-    }
-  }
-
   keys(shard: number, count: number, prefix = 'key'): readonly string[] {
-    return this.keysOf(shard, prefix).take(count).toArray();
+    const keys: string[] = [];
+    for (let at = 0; keys.length < count; at++) {
+      const key = `${prefix} ${at}`;
+      if (hasher.hash(utf8Encode(key)) % this.shardCount === shard) keys.push(key);
+    }
+    return keys;
   }
 
   /** The shard as the replica of the group on that store has it. */
@@ -303,7 +306,7 @@ export class MoveBench extends Bench {
 
   /** Hands a group to the store that is to lead it. */
   lead(gid: number, storeId: string): void {
-    this.ask('transferLeader', { requestId: this.core.requestId(), gid, store: storeId });
+    this.admin('transferLeader', { requestId: this.core.requestId(), gid, store: storeId });
     this.until(() => this.leader(gid).id === storeId);
   }
 

@@ -275,7 +275,7 @@ describe('many moves', () => {
     bench.fill(Array.from({ length: 2_000 }, (_, at) => [`key ${at}`, `value ${at}`] as const));
     let most = 0;
     const begin = bench.time.monoMs();
-    bench.ask('leave', { requestId: 'leave', plan: false, gids: [1] });
+    bench.admin('leave', { requestId: 'leave', plan: false, gids: [1] });
     while (bench.config.shards.some(({ owner }) => owner !== 2)) {
       bench.run(1);
       const running = bench.progress(2).filter(({ state }) => /copying|catching-up|cutting-over/.test(state));
