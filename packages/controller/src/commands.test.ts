@@ -327,9 +327,8 @@ test('a late registration of a former incarnation is refused, its restart is not
 });
 
 test('a cluster has at most 1,024 stores', () => {
-  const bench = founded(1, 3);
-  for (let at = 4; at <= limits.storesMax; at++)
-    bench.ok({ kind: 'registerStore', ...storeRecord(`s${at}`) });
+  const bench = founded(1, limits.storesMax - 1);
+  bench.ok({ kind: 'registerStore', ...storeRecord(`s${limits.storesMax}`) });
   expect(bench.config.stores).toHaveLength(limits.storesMax);
   const answer = refusedBy(bench, () => bench.run({ kind: 'registerStore', ...storeRecord('one-more') }));
   expect(answer.code).toBe('limit-reached');

@@ -71,7 +71,7 @@ function expectAll(
 }
 
 test('every version of a long history reads back as it was, in any order, after restarts and copied by its keys', () => {
-  const { bench, configs } = aged(400);
+  const { bench, configs } = aged(260);
   const up = configs.map((_, at) => at);
   const random = new Prng(32);
   const mixed = up.map(() => random.below(configs.length));

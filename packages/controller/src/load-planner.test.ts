@@ -79,6 +79,15 @@ test('one hot shard stays alone where it is, and the others are looked at withou
   expect(new Set(after.slice(2, 4))).toEqual(new Set([2, 3]));
 });
 
+test('a group that is set aside does not make the others be levelled more eagerly', () => {
+  const { moved } = level(placed({ 1: [10_000, 500], 2: [600, 600], 3: [400, 400] }), [1, 2, 3]);
+  // Only the exchange that relieves group 1; 1,200 and 900 are within 1.25 times their mean.
+  expect([...moved]).toEqual([
+    [1, 3],
+    [4, 1],
+  ]);
+});
+
 test('gains of less than a hundredth of what a group bears too much are not worth a copy', () => {
   expect(level(placed({ 1: [10_000, 40], 2: [0, 1], 3: [0, 1] }), [1, 2, 3]).moved.size).toBe(0);
 });
@@ -92,6 +101,15 @@ test('what may not move stays', () => {
       [1, 2],
     ).moved.size,
   ).toBe(0);
+});
+
+test('an exchange that does not fit the moves that are left is not begun', () => {
+  const { moved } = level(
+    placed({ 1: new Array<number>(65).fill(20), 2: new Array<number>(64).fill(10) }),
+    [1, 2],
+  );
+  // One move, and as many exchanges as fit.
+  expect(moved.size).toBe(loadLimits.movesMax - 1);
 });
 
 test('one call moves 16 shards at most, and further calls go on until it is level', () => {
