@@ -30,6 +30,12 @@ describe('a bucket of bytes', () => {
     bucket.setRate(0, 1_001);
     expect(bucket.allows(1_001)).toBe(true);
   });
+
+  test('that had no rate begins full with its first one', () => {
+    const bucket = new TokenBucket(0, 0);
+    bucket.setRate(1_000, 5_000);
+    expect(bucket.allows(5_000)).toBe(true);
+  });
 });
 
 describe('the throttle', () => {

@@ -21,8 +21,9 @@ export class TokenBucket {
   setRate(bytesPerSecond: number, nowMs: number): void {
     if (this.#bytesPerMs === bytesPerSecond / 1_000) return;
     this.#fill(nowMs);
+    const hadRate = this.#bytesPerMs > 0;
     this.#bytesPerMs = bytesPerSecond / 1_000;
-    this.#left = Math.min(this.#left, this.#full);
+    this.#left = hadRate ? Math.min(this.#left, this.#full) : this.#full;
   }
 
   /** True if something may pass now. */
