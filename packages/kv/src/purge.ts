@@ -1,3 +1,4 @@
+import { assert } from '@flotilla/base';
 import type { StateStore } from '@flotilla/ports';
 import { getOrdered } from './fields.ts';
 import { GROUP_SHARD, type KeySpace } from './keys.ts';
@@ -54,6 +55,10 @@ export class Purge {
         return false;
       });
       if (shard === GROUP_SHARD) return;
+      assert(
+        Number.isSafeInteger(generation + 1),
+        () => `shard ${shard} has keys of generation ${generation}`,
+      );
       if (shards.get(shard)?.named.includes(generation) !== true) this.#release(shard, generation);
       from = keys.copyHead(shard, generation + 1);
     }
