@@ -49,7 +49,7 @@ function callsOf(storeId: StoreId, seed = 1): MoveCalls {
   } as unknown as PeerLinks;
   const host = { replica: () => undefined } as unknown as Host;
   const timers = time;
-  const throttle = new Throttle(() => time.monoMs());
+  const throttle = new Throttle(() => time.monoMs(), { add: () => {} });
   const sourceDesk = new SourceDesk({ host, links, timers, throttle });
   const stepDesk = new StepDesk({ host, links, stampFor: () => 0 });
   return new MoveCalls({ storeId, host, links, timers, random: new Prng(seed), sourceDesk, stepDesk });

@@ -31,9 +31,13 @@ export class Moves {
   #isPlanDue = false;
 
   constructor(world: MoveWorld) {
-    const { storeId, host, links, timers, random, stampFor, now } = world;
+    const { storeId, host, links, timers, random, meter, stampFor, now } = world;
     this.#world = world;
-    this.throttle = new Throttle(now);
+    const refusals = meter.counter(
+      'writes_throttled_total',
+      'Writes that were told to come again, because their shard moves and its copy has to get ahead of them.',
+    );
+    this.throttle = new Throttle(now, refusals);
     this.#sourceDesk = new SourceDesk({ host, links, timers, throttle: this.throttle });
     this.#stepDesk = new StepDesk({ host, links, stampFor });
     const desks = { sourceDesk: this.#sourceDesk, stepDesk: this.#stepDesk };

@@ -18,7 +18,7 @@ let throttle: Throttle;
 beforeEach(() => {
   time = new VirtualTime();
   read = [];
-  throttle = new Throttle(() => time.monoMs());
+  throttle = new Throttle(() => time.monoMs(), { add: () => {} });
   const machine = Object.create(DataGroup.prototype) as DataGroup;
   machine.answer = (question) => {
     read.push(question);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { Throttle } from './throttle.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -39,13 +39,24 @@ describe('a bucket of bytes', () => {
 });
 
 describe('the throttle', () => {
+  let refused: number;
+  const refusals = {
+    add: (count: number): void => {
+      refused += count;
+    },
+  };
+
+  beforeEach(() => {
+    refused = 0;
+  });
+
   test('asks nothing of a batch while nobody is slowed down', () => {
-    expect(new Throttle(() => 0).admitsFor(1)).toBeUndefined();
+    expect(new Throttle(() => 0, refusals).admitsFor(1)).toBeUndefined();
   });
 
   test('holds the writers of one shard in one group below the rate, and nobody else', () => {
     let now = 0;
-    const throttle = new Throttle(() => now);
+    const throttle = new Throttle(() => now, refusals);
     throttle.request(1, 7, 10_000);
     let admitted = 0;
     for (; now < 4_000; now++) {
@@ -55,11 +66,12 @@ describe('the throttle', () => {
     }
     expect(admitted).toBeGreaterThan(35_000);
     expect(admitted).toBeLessThanOrEqual(43_000);
+    expect(refused).toBe(4_000 - admitted / 100);
   });
 
   test('forgets a shard five seconds after the last request for it', () => {
     let now = 0;
-    const throttle = new Throttle(() => now);
+    const throttle = new Throttle(() => now, refusals);
     throttle.request(1, 7, 1);
     throttle.admitsFor(1)?.(7, 1_000_000);
     now = 3_000;
@@ -76,7 +88,7 @@ describe('the throttle', () => {
   });
 
   test('slows down so many shards and no more', () => {
-    const throttle = new Throttle(() => 0);
+    const throttle = new Throttle(() => 0, refusals);
     for (let shard = 0; shard < 1_024; shard++) expect(throttle.request(1, shard, 5)).toBe(true);
     expect(throttle.request(1, 1_024, 5)).toBe(false);
     expect(throttle.request(1, 0, 5)).toBe(true);

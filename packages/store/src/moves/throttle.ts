@@ -1,3 +1,4 @@
+import type { Counter } from '@flotilla/ports';
 import { TokenBucket } from './token-bucket.ts';
 
 /** A request is forgotten after this; whoever still needs it asks again. */
@@ -21,6 +22,7 @@ function nameOf(gid: number, shard: number): number {
  */
 export class Throttle {
   readonly #now: () => number;
+  readonly #refusals: Counter;
   readonly #limits = new Map<number, Limit>();
   readonly #admits = (shard: number, bytes: number): boolean => this.#admit(shard, bytes);
   /** When the last request ends: until then each batch is looked at. */
@@ -29,8 +31,9 @@ export class Throttle {
   #gid = 0;
   #nowMs = 0;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, refusals: Counter) {
     this.#now = now;
+    this.#refusals = refusals;
   }
 
   /** For the walk over one batch for a group. Undefined while nobody is slowed down: the walk asks nothing. */
@@ -68,8 +71,11 @@ export class Throttle {
       this.#limits.delete(name);
       return true;
     }
-    if (!limit.bucket.allows(this.#nowMs)) return false;
-    limit.bucket.take(bytes);
-    return true;
+    if (limit.bucket.allows(this.#nowMs)) {
+      limit.bucket.take(bytes);
+      return true;
+    }
+    this.#refusals.add(1);
+    return false;
   }
 }
