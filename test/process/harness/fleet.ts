@@ -92,6 +92,14 @@ export class Fleet {
     return this.#of(id).data;
   }
 
+  /** A line that a store, started one by one, writes or has written since its last start. */
+  line(id: string, pattern: RegExp): Promise<string> {
+    const { running } = this.#of(id);
+    if (running === undefined)
+      throw new Error(`store ${id} was started by dev, which keeps its log in a file`);
+    return running.line(pattern);
+  }
+
   /** Ends stores without warning; resolves when they are gone. */
   async kill(...ids: readonly string[]): Promise<void> {
     await Promise.all(ids.map((id) => this.#end(id, 'SIGKILL')));
