@@ -1,46 +1,46 @@
 import { Writer } from '@flotilla/base';
-import { MoveAnswer, Op, ReadKind, type Result, Status, sessionLimits } from '@flotilla/wire';
+import { MoveAnswer, MoveStep, Op, ReadKind, type Result, Status, sessionLimits } from '@flotilla/wire';
 import { describe, expect, test } from 'vitest';
 import { NewerFormatError } from './errors.ts';
 import { GROUP_SHARD, GroupKind, KeySpace } from './keys.ts';
 import { Shard, ShardState } from './shard.ts';
 import { readShard, writeShard } from './shard-record.ts';
 import { MemoryStore } from './testing/memory-store.ts';
+import { Move } from './testing/move.ts';
 import { bytes, command, PREFIX, Rig, sessionOf } from './testing/rig.ts';
 
-/** A rig whose shard 0 is in a state that only a move could bring about. */
-function rigWith(change: (shard: Shard) => void): Rig {
+const MOVE = { moveId: 5, shard: 0 };
+
+/** A rig whose shard 0 was served and gave itself away. */
+function frozen(): Rig {
   const rig = Rig.serving();
   rig.put('k', 'v');
-  rig.rewriteShard(0, change);
+  rig.step({ step: MoveStep.beginExport, ...MOVE, epoch: 2 });
+  rig.step({ step: MoveStep.freeze, ...MOVE, epoch: 2, pos: 1, target: 9 });
   return rig;
 }
 
-function freeze(shard: Shard): void {
-  shard.state = ShardState.frozen;
-  shard.hintGid = 9;
-  shard.hintEpoch = 2;
-  shard.fence = 5;
-  shard.moveId = 5;
-  shard.setExport(5, 1, 40, 0);
+function gone(): Rig {
+  const rig = frozen();
+  rig.step({ step: MoveStep.forget, ...MOVE });
+  return rig;
 }
 
-function beginImport(shard: Shard): void {
-  shard.state = ShardState.importing;
-  shard.moveId = 5;
-  shard.staging = {
-    sourceGid: 3,
-    sourceIncarnation: 11,
-    cursor: bytes('half'),
-    isComplete: false,
-    pos: 17,
-  };
+function importing(): Rig {
+  const rig = new Rig();
+  rig.step({ step: MoveStep.beginImport, ...MOVE, epoch: 1, sourceGid: 3, sourceIncarnation: 11, base: 17 });
+  return rig;
 }
 
-function forget(shard: Shard): void {
-  shard.state = ShardState.absent;
-  shard.hintGid = 9;
-  shard.hintEpoch = 2;
+/** A rig that serves shard 0 with the record `k`, brought by a group whose log was so far ahead. */
+function brought(aheadMs: number): Rig {
+  const source = new Rig({ gid: 3 });
+  source.activate(0, 1, 0);
+  source.put('k', 'v', { epoch: 0 });
+  source.now += aheadMs;
+  const rig = new Rig();
+  new Move(source, rig, { epoch: 0 }).run();
+  return rig;
 }
 
 describe('first assignment', () => {
@@ -87,17 +87,17 @@ describe('first assignment', () => {
   });
 
   test('a late repeat does not revive a shard that went', () => {
-    const rig = rigWith(forget);
+    const rig = gone();
     expect(rig.activate(0, 1)).toBe(MoveAnswer.stale);
     expect(rig.get('k').status).toBe(Status.wrongGroup);
-    expect(rig.activate(0, 2, 7)).toBe(MoveAnswer.active);
+    expect(rig.activate(0, 6, 7)).toBe(MoveAnswer.active);
     // The new copy has a generation of its own and does not see the old one's keys.
     expect(rig.read({ kind: ReadKind.get, epoch: 7, key: bytes('k') })).toEqual({ status: Status.absent });
   });
 
   test('a frozen or importing shard is not activated', () => {
-    expect(rigWith(freeze).activate(0, 99)).toBe(MoveAnswer.stale);
-    expect(rigWith(beginImport).activate(0, 99)).toBe(MoveAnswer.stale);
+    expect(frozen().activate(0, 99)).toBe(MoveAnswer.stale);
+    expect(importing().activate(0, 99)).toBe(MoveAnswer.stale);
   });
 
   test('a shard that the cluster does not have is not activated', () => {
@@ -111,9 +111,9 @@ describe('a shard that is not served here', () => {
   const hint = { gid: 9, epoch: 2 };
   const cases: readonly [string, Rig, Result['status'], object][] = [
     ['never seen', new Rig(), Status.wrongGroup, { gid: 0, epoch: 0 }],
-    ['gone', rigWith(forget), Status.wrongGroup, hint],
-    ['frozen', rigWith(freeze), Status.moved, hint],
-    ['importing', rigWith(beginImport), Status.notReady, { retryAfterMs: 10 }],
+    ['gone', gone(), Status.wrongGroup, hint],
+    ['frozen', frozen(), Status.moved, hint],
+    ['importing', importing(), Status.notReady, { retryAfterMs: 10 }],
   ];
 
   test.each(cases)('that is %s refuses commands and reads, and nothing changes', (_, rig, status, rest) => {
@@ -137,8 +137,9 @@ describe('a shard that is not served here', () => {
   });
 
   test('all fields of a state come back after a restart', () => {
-    for (const change of [freeze, beginImport, forget]) {
-      const rig = rigWith(change);
+    for (const rig of [frozen(), importing(), gone()]) {
+      rig.group.flush();
+      rig.group.durable(rig.index);
       const before = rig.dump();
       const stored = new Shard(0, new KeySpace(PREFIX));
       readShard(rig.store.get(stored.key) as Uint8Array, stored);
@@ -162,9 +163,7 @@ describe('time that came with a shard', () => {
 
   test('is the time of its commands and reads while the group is behind', () => {
     // Put with a time to live here, moved, and read in a group whose log is behind: it must not live again.
-    const rig = rigWith((shard) => {
-      shard.timeFloor = 1_000_000 + ahead;
-    });
+    const rig = brought(ahead);
     expect(rig.put('t', 'v', { flags: 16, ttl: 10 })).toMatchObject({ status: Status.ok });
     rig.now += ahead;
     rig.put('other', 'x', {});
@@ -176,26 +175,20 @@ describe('time that came with a shard', () => {
 
   test('keeps an expired session expired', () => {
     // Row removed there at its end of life; here the log is behind, and the session would look young.
-    const rig = rigWith((shard) => {
-      shard.timeFloor = 1_000_000 + sessionLimits.life;
-    });
+    const rig = brought(sessionLimits.life);
     const session = sessionOf(1_000_000, 3);
     const answer = rig.batch([command({ key: bytes('k') })], { session });
     expect(answer).toEqual([{ status: Status.sessionExpired }]);
   });
 
   test('lets sessions be opened by it, not by the log', () => {
-    const rig = rigWith((shard) => {
-      shard.timeFloor = 1_000_000 + ahead;
-    });
+    const rig = brought(ahead);
     const session = sessionOf(1_000_000 + ahead + sessionLimits.skewMax, 3);
     expect(rig.batch([command({})], { session })).toMatchObject([{ status: Status.ok }]);
   });
 
   test('makes what it has passed due at once', () => {
-    const rig = rigWith((shard) => {
-      shard.timeFloor = 1_000_000 + sessionLimits.life;
-    });
+    const rig = brought(sessionLimits.life);
     expect(rig.group.dueAt()).toBe(0);
     const entry = rig.group.timeEntry(rig.now);
     expect(entry).toBeDefined();
