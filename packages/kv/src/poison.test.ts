@@ -1,5 +1,15 @@
-import { CorruptionError, Prng, Writer } from '@flotilla/base';
-import { beginEntry, type EntryBody, MoveAnswer, readResult, Status } from '@flotilla/wire';
+import { CorruptionError, Prng, Writer, Xxh64 } from '@flotilla/base';
+import {
+  beginEntry,
+  type EntryBody,
+  MoveAnswer,
+  type MoveEntry,
+  MoveStep,
+  readResult,
+  Status,
+  sealDelta,
+  sealPage,
+} from '@flotilla/wire';
 import { describe, expect, test } from 'vitest';
 import { DataGroup, moveEntry, timeEntry } from './data-group.ts';
 import { NewerFormatError } from './errors.ts';
@@ -22,6 +32,33 @@ function stampedBatch(rig: Rig): Uint8Array {
     }),
   ];
   return batchOf(commands, sessionOf(rig.now), 5);
+}
+
+/** Steps that fit after one another, and others, for two shards. */
+function stepsOfMoves(stamp: number): Uint8Array[] {
+  const zero = { hi: 0, lo: 0 };
+  const digests = { records: zero, rows: zero };
+  const nothing = new Uint8Array(0);
+  const steps: MoveEntry[] = [];
+  for (const shard of [0, 1]) {
+    const of = { moveId: 9, shard };
+    const page = { ...of, cursor: nothing, view: 5, next: nothing, isLast: true, items: nothing };
+    const delta = { ...of, from: 5, to: 6, items: nothing };
+    steps.push(
+      { step: MoveStep.activateEmpty, ...of, epoch: 1 },
+      { step: MoveStep.beginExport, ...of, moveId: 10, epoch: 2 },
+      { step: MoveStep.trimExport, ...of, moveId: 10, to: 3 },
+      { step: MoveStep.freeze, ...of, moveId: 10, epoch: 2, pos: 3, target: 8 },
+      { step: MoveStep.cancel, ...of },
+      { step: MoveStep.forget, ...of, moveId: 10 },
+      { step: MoveStep.beginImport, ...of, epoch: 2, sourceGid: 3, sourceIncarnation: 1, base: 5 },
+      { step: MoveStep.importChunk, ...of, page: sealPage(page, new Xxh64()) },
+      { step: MoveStep.importDelta, ...of, delta: sealDelta(delta, new Xxh64()) },
+      { step: MoveStep.activate, ...of, revision: 6, time: 5, digests },
+      { step: MoveStep.abort, ...of },
+    );
+  }
+  return steps.map((step) => moveEntry(step, stamp));
 }
 
 describe('an entry that nobody should have proposed', () => {
@@ -113,12 +150,8 @@ describe('an entry that nobody should have proposed', () => {
     const random = new Prng(seed);
     const one = Rig.serving();
     const two = Rig.serving([0], { prefix: bytes('another-replica') });
-    const good = [
-      stampedBatch(one),
-      timeEntry([{ shard: 0, items: 3 }], one.now),
-      moveEntry({ step: 1, moveId: 9, shard: 1, epoch: 1 }, one.now),
-    ];
-    for (let round = 0; round < 3000; round++) {
+    const good = [stampedBatch(one), timeEntry([{ shard: 0, items: 3 }], one.now), ...stepsOfMoves(one.now)];
+    for (let round = 0; round < 6000; round++) {
       const base = good[random.below(good.length)] as Uint8Array;
       let entry = base.slice();
       if (random.chance(0.2)) entry = entry.slice(0, random.below(entry.length + 1));

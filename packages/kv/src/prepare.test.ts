@@ -24,6 +24,20 @@ function refusals(entry: Uint8Array): boolean[] {
   return Array.from({ length: head.count }, (_, at) => isRefused(entry, head, at));
 }
 
+function keyOutside(rig: Rig, shard: number): Uint8Array {
+  for (let at = 0; ; at++) {
+    const key = bytes(`k${at}`);
+    if (shardOf(key, rig.shardCount, rig.hasher) !== shard) return key;
+  }
+}
+
+function keyInside(rig: Rig, shard: number, skip = 0): Uint8Array {
+  for (let at = 0, left = skip; ; at++) {
+    const key = bytes(`k${at}`);
+    if (shardOf(key, rig.shardCount, rig.hasher) === shard && left-- === 0) return key;
+  }
+}
+
 describe('preparing a batch', () => {
   test('fills in the stamp and leaves good commands alone', () => {
     const entry = batchOf([command({}), command({ seqOffset: 1 })], session, 0);
@@ -97,13 +111,21 @@ describe('preparing a batch', () => {
 
   test('what is marked is refused at apply, and nothing else', () => {
     const rig = Rig.serving();
-    const entry = batchOf([command({}), command({ seqOffset: 1, key: bytes('b') })], session, 0);
+    const elsewhere = keyOutside(rig, 0);
+    const entry = batchOf(
+      [command({ key: elsewhere }), command({ seqOffset: 1, key: bytes('b') })],
+      session,
+      0,
+    );
     expect(prepareBatch(entry, rig.now)).toBeUndefined();
     refuseCommand(entry, readEntryHead(entry), 0);
     const answer = rig.apply(entry);
-    expect(readResult(answer)).toMatchObject({ status: Status.refused });
+    expect(readResult(answer)).toEqual({
+      status: Status.refused,
+      why: 'its key does not belong to shard 0',
+    });
     expect(readResult(answer)).toMatchObject({ status: Status.ok, version: 1 });
-    expect(rig.get('k')).toEqual({ status: Status.absent });
+    expect(rig.read({ key: elsewhere })).toEqual({ status: Status.absent });
   });
 
   test('whatever it takes can be applied to the end', () => {
@@ -133,5 +155,83 @@ describe('preparing a batch', () => {
     beginEntry(out, EntryBody.clientBatch, 1);
     expect(prepareBatch(out.finish(), 5)).toBeTypeOf('string');
     expect(new Reader(out.finish()).u8()).toBe(1);
+  });
+});
+
+describe('a leader that slows writers down', () => {
+  test('asks once for each command that could be executed, with its shard and weight', () => {
+    const rig = new Rig();
+    const asked: [number, number][] = [];
+    const placement = { shardCount: rig.shardCount, hasher: rig.hasher };
+    const commands = [
+      command({ key: keyInside(rig, 0), value: bytes('x'.repeat(100)) }),
+      command({ key: keyOutside(rig, 0), seqOffset: 1 }),
+      command({ key: EMPTY_BYTES, seqOffset: 2 }),
+      command({ op: Op.deleteRange, shard: 1, key: bytes('a'), seqOffset: 3 }),
+    ];
+    const entry = batchOf(commands, session, 0);
+    const admits = (shard: number, weight: number): boolean => {
+      asked.push([shard, weight]);
+      return shard === 0;
+    };
+    expect(prepareBatch(entry, 5, placement, admits)).toBeUndefined();
+    expect(asked.map(([shard]) => shard)).toEqual([0, 1]);
+    expect(asked[0]?.[1]).toBeGreaterThan(100);
+    expect(asked[0]?.[1]).toBeLessThan(200);
+    expect(refusals(entry)).toEqual([false, true, true, true]);
+  });
+
+  test('refuses for a while, without a trace, and executes the same command afterwards', () => {
+    const rig = Rig.serving([0, 1]);
+    const commands = [
+      command({ key: keyInside(rig, 0), value: bytes('1') }),
+      command({ key: keyInside(rig, 0, 1), value: bytes('2'), seqOffset: 1 }),
+      command({ op: Op.deleteRange, key: bytes('x'), seqOffset: 2 }),
+      command({ key: EMPTY_BYTES, seqOffset: 3 }),
+    ];
+    const send = (admits: boolean): unknown[] => {
+      const entry = batchOf(commands, sessionOf(rig.now, 4), 0);
+      expect(prepareBatch(entry, rig.now, undefined, () => admits)).toBeUndefined();
+      const answer = rig.apply(entry);
+      return commands.map(() => readResult(answer));
+    };
+    const before = rig.dump();
+    const wait = { status: Status.throttled, retryAfterMs: 100 };
+    expect(send(false)).toEqual([wait, wait, wait, { status: Status.refused, why: 'an empty key' }]);
+    expect(rig.dump()).toEqual(before);
+    expect(send(true)).toMatchObject([
+      { status: Status.ok, version: 1 },
+      { status: Status.ok, version: 2 },
+      { status: Status.rangeDeleted, version: 3 },
+      { status: Status.refused },
+    ]);
+    // What was executed meanwhile is held back as well: nothing says so sooner than a retry that is let in.
+    expect(send(false)).toMatchObject([wait, wait, wait, { status: Status.refused }]);
+  });
+
+  test('is overruled by where the shard is', () => {
+    const rig = new Rig();
+    const entry = batchOf([command({ key: keyInside(rig, 0) })], session, 0);
+    expect(prepareBatch(entry, rig.now, undefined, () => false)).toBeUndefined();
+    expect(readResult(rig.apply(entry))).toMatchObject({ status: Status.wrongGroup });
+  });
+});
+
+describe('the load of a shard', () => {
+  test('counts reads and commands of this replica since it was loaded, with their bytes', () => {
+    const rig = Rig.serving([0, 1, 2]);
+    rig.put('abc', '12345');
+    rig.put('d', 'x', { shard: 1 });
+    rig.put('gone', 'x', { epoch: 9 });
+    expect([...rig.group.loads()]).toEqual([
+      { shard: 0, operations: 1, bytes: 8 },
+      { shard: 1, operations: 1, bytes: 2 },
+    ]);
+    rig.get('abc');
+    const [first] = [...rig.group.loads()];
+    expect(first?.operations).toBe(2);
+    expect(first?.bytes).toBeGreaterThan(8 + 3 + 5);
+    rig.restart();
+    expect([...rig.group.loads()]).toEqual([]);
   });
 });
