@@ -223,6 +223,20 @@ describe('a copy', () => {
     expect(asked).toMatchObject([{ to: 's1' }]);
   });
 
+  test('asks for nothing more once the last changes of a frozen source are on their way', () => {
+    const last: Place = { ...start, isComplete: true };
+    facts.sourceFroze(frozen, now);
+    copier.copy('changes', source, last);
+    answer({ ...changes(10, 90, 0), frozen } as MoveReply);
+    copier.copy('changes', source, last);
+    expect(asked).toEqual([]);
+    expect(proposed.length).toBe(1);
+    // They were lost with the leadership of somebody: now they are asked for again.
+    proposed.shift()?.settle({ fate: StepFate.unknown });
+    copier.copy('changes', source, last);
+    expect(asked).toMatchObject([{ question: { kind: AskKind.changes, from: 10 } }]);
+  });
+
   test('that is held back looks once a second whether the source is frozen, and takes nothing', () => {
     copier.look(source, start);
     answer({ ...changes(10, 20, 0), frozen } as MoveReply);

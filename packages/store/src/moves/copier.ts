@@ -102,8 +102,10 @@ export class Copier {
     const { facts, bucket, world } = this.#parts;
     if (!this.#line.hasRoom) return;
     const place = this.#line.end(applied);
-    // The last page may be on its way already.
+    // The last page, or the last changes, may be on their way already: a question about nothing, answered by
+    // this very store, would be repeated without end.
     if (place === undefined || (kind === 'page' && place.isComplete)) return;
+    if (kind === 'changes' && place.pos === facts.frozen?.revision) return;
     if (!facts.isPastFreeze && !bucket.allows(world.now())) {
       // It waits for its turn, not for its source.
       facts.progressed(world.now());
