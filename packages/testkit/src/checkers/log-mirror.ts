@@ -25,6 +25,13 @@ export class LogMirror {
     this.#terms = [];
   }
 
+  /** With a tombstone goes everything else that was known. */
+  forgetVote(): void {
+    this.term = 0;
+    this.vote = 0;
+    this.commit = 0;
+  }
+
   /** Keeps what is before `index` and puts these terms there. */
   write(index: number, terms: readonly number[]): void {
     assert(

@@ -38,6 +38,8 @@ export class ReplicaWatch {
   readonly #group: GroupWatch;
   readonly #unsynced: Unsynced[] = [];
   #isDurable = false;
+  /** What was durable as the replica was removed: it counted for what was committed then. */
+  #buried: LogMirror | undefined;
 
   constructor(group: GroupWatch, store: string, raftId: number) {
     this.#group = group;
@@ -78,6 +80,7 @@ export class ReplicaWatch {
   synced(commit: number): void {
     while (this.#unsynced[0] !== undefined && this.#unsynced[0].commit <= commit) {
       const { write } = this.#unsynced.shift() as Unsynced;
+      if (write.replica?.removed === true) this.#isBuried();
       mirror(this.durable, write);
       // A snapshot: its state was made durable before the log may point at it.
       if (write.replica !== undefined) {
@@ -85,6 +88,13 @@ export class ReplicaWatch {
         this.stateSynced(write.replica.start.index);
       }
     }
+  }
+
+  /** Its tombstone is durable: nothing of its log and its state has to be there any more. */
+  #isBuried(): void {
+    this.#buried = this.durable.copy();
+    this.applied = 0;
+    this.durableApplied = 0;
   }
 
   /** After a crash or a power cut: what was durable must be there, and of later commits whole ones, in order. */
@@ -150,7 +160,8 @@ export class ReplicaWatch {
   }
 
   hasDurable(index: number, term: number): boolean {
-    return index < this.durable.startIndex || this.durable.termAt(index) === term;
+    const log = this.#buried ?? this.durable;
+    return index < log.startIndex || log.termAt(index) === term;
   }
 
   /** Its state machine has everything up to this entry. */
@@ -257,6 +268,7 @@ export class ReplicaWatch {
 function mirror(log: LogMirror, write: LogWrite): void {
   if (write.replica !== undefined) {
     log.restart(write.replica.start.index, write.replica.start.term);
+    if (write.replica.removed) log.forgetVote();
   }
   const first = write.entries?.[0];
   if (write.entries !== undefined && first !== undefined) {

@@ -1,4 +1,4 @@
-import { Prng, VirtualTime, Xxh64 } from '@flotilla/base';
+import { Prng, type VirtualTime, Xxh64 } from '@flotilla/base';
 import type { LogFields, LogLevel, LogSink, Meter } from '@flotilla/ports';
 import { MemoryNetworkHub } from '@flotilla/transport';
 import { ConsensusChecker } from '../checkers/consensus.ts';
@@ -11,12 +11,13 @@ import { EventKind, EventLog } from './event-log.ts';
 import { MemoryMeter } from './memory-observers.ts';
 import type { FrameFaults } from './observed-links.ts';
 import { type LinkQuality, quietLinks, SimLinks } from './sim-links.ts';
+import { WatchedTime } from './watched-time.ts';
 
 /** Everything that the stores and clients of one simulation share. One seed, one course of events. */
 export class SimWorld {
   readonly seed: number;
   readonly random: Prng;
-  readonly time: VirtualTime = new VirtualTime();
+  readonly time: VirtualTime = new WatchedTime();
   readonly events: EventLog;
   readonly links: SimLinks;
   readonly hub: MemoryNetworkHub;

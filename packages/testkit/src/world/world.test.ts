@@ -9,6 +9,7 @@ import { GatedNetwork } from './gated-network.ts';
 import { NodeClock, NodeTimers } from './node-clock.ts';
 import { ProcessGate } from './process-gate.ts';
 import { quietLinks, SimLinks } from './sim-links.ts';
+import { WatchedTime } from './watched-time.ts';
 
 function labOf(rate: number): () => WorldLab {
   return () => {
@@ -98,6 +99,22 @@ describe('a process', () => {
     gate.resume();
     expect(heard).toEqual(['open', 'message 7']);
   });
+});
+
+test('whoever keeps busy for ever at one moment is stopped', () => {
+  const time = new WatchedTime();
+  const again = (): void => time.soon(again);
+  again();
+  expect(() => time.advance(1)).toThrow('things happen at one moment, and no end of it');
+  const busy = new WatchedTime();
+  let rounds = 0;
+  const later = (): void => {
+    rounds++;
+    busy.set(0.001, later);
+  };
+  later();
+  busy.advance(200);
+  expect(rounds).toBeGreaterThan(150_000);
 });
 
 describe('links', () => {
