@@ -183,6 +183,19 @@ describe('what a correct Raft does', () => {
       },
     ],
     [
+      'a removed replica has lost all, also what a state commit under way had just made durable',
+      (rig) => {
+        rig.c.appliesTo(2);
+        const start = { index: 0, term: 0, confState: { voters: [], ...conf } };
+        rig.c.writes({ group, replica: { group, raftId: 3, generation: 0, start, removed: true } }, 99);
+        rig.c.synced(99);
+        rig.c.stateSynced(2);
+        rig.c.reopened({ start: { index: 0, term: 0 }, hardState: undefined, entries: [] });
+        rig.c.restartsFrom(0);
+        for (const each of [rig.a, rig.b]) each.appliesTo(2);
+      },
+    ],
+    [
       'a creation that was not durable is forgotten and made again',
       ({ checker }) => {
         const start = { index: 0, term: 0, confState: { voters: [1, 2, 3, 4], ...conf } };

@@ -130,6 +130,8 @@ export class ReplicaWatch {
   }
 
   stateSynced(applied: number): void {
+    // A state commit that was under way as the tombstone became durable: that state goes all the same.
+    if (this.#buried !== undefined) return;
     this.durableApplied = Math.max(this.durableApplied, applied);
   }
 
