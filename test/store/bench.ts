@@ -61,6 +61,8 @@ export interface BenchOptions {
   readonly shardCount?: number;
   /** Bytes of a page or delta of a move. */
   readonly pieceBytes?: number;
+  /** Log kept behind the applied index. */
+  readonly logKeepBytes?: number;
 }
 
 /** A store with its disk. Its small files are written through at once, unless a test holds them back. */
@@ -106,7 +108,7 @@ export class BenchStore {
   }
 
   start(): void {
-    const { time, hub, stores } = this.#bench;
+    const { time, hub, stores, logKeepBytes } = this.#bench;
     const network = hub.network(this.id);
     const life = { isAlive: true } as Life;
     const gated = (callback: () => void) => () => {
@@ -165,6 +167,7 @@ export class BenchStore {
         bootstrap: this.bootstrap,
         shardCount: this.#bench.shardCount,
         ...(this.#bench.pieceBytes === undefined ? {} : { pieceBytes: this.#bench.pieceBytes }),
+        ...(logKeepBytes === undefined ? {} : { tuning: { logKeepBytes } }),
         onClusterId: (clusterId, done) => {
           this.clusterId = clusterId;
           if (this.holdClusterId !== undefined) {
@@ -219,12 +222,14 @@ export class Bench {
   readonly stores: readonly BenchStore[];
   readonly shardCount: number;
   readonly pieceBytes: number | undefined;
+  readonly logKeepBytes: number | undefined;
   /** Hears of every entry that a store applies. */
   onApplied: ((store: BenchStore, replica: Replica, entry: Entry) => void) | undefined;
 
-  constructor({ count = 3, shardCount = 16, pieceBytes }: BenchOptions = {}) {
+  constructor({ count = 3, shardCount = 16, pieceBytes, logKeepBytes }: BenchOptions = {}) {
     this.shardCount = shardCount;
     this.pieceBytes = pieceBytes;
+    this.logKeepBytes = logKeepBytes;
     this.stores = Array.from({ length: count }, (_, at) => new BenchStore(this, `s${at + 1}`));
   }
 
