@@ -187,6 +187,8 @@ describe('a page that is not the range it says', () => {
     ['whose next one begins at its last item', [n], { isLast: false, next: raw(recordName('n')) }],
     ['without items, whose next one begins at its cursor', [], { isLast: false, next: raw(recordName('m')) }],
     ['which is not the last and has no next one', [], { isLast: false }],
+    ['whose next one begins behind everything', [], { isLast: false, next: Uint8Array.of(3) }],
+    ['whose next one begins behind the end', [], { isLast: false, next: Uint8Array.of(9, 9) }],
   ];
 
   test.each(cases)('%s is refused', (_, items, part) => {

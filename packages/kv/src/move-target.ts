@@ -77,9 +77,7 @@ export class MoveTarget {
       if (item.kind === ItemKind.record) this.#records.add(shard, item);
       else this.#addRow(shard, item);
     }
-    staging.cursor = page.isLast ? CURSOR_END : page.next.slice();
-    staging.isComplete = page.isLast;
-    shard.dirty = true;
+    shard.moveCursor(page.isLast ? CURSOR_END : page.next.slice(), page.isLast);
   }
 
   importDelta(shard: Shard, step: ImportDelta): MoveOutcome {
@@ -102,8 +100,7 @@ export class MoveTarget {
       if (isRecord) this.#takeRecord(shard, item);
       else this.#takeRow(shard, item);
     }
-    staging.pos = delta.to;
-    shard.dirty = true;
+    shard.movePos(delta.to);
   }
 
   /** Of two states of an item the one of the higher revision stays. */
@@ -184,6 +181,8 @@ function isRange(items: readonly StagedItem[], page: Page): items is readonly Pr
     last = item;
   }
   if (page.isLast) return true;
+  // Beyond all kinds there is nothing, and a copy that went there could not come to its end.
+  if (page.next[0] !== ItemKind.record && page.next[0] !== ItemKind.row) return false;
   return last === undefined
     ? compareBytes(page.next, page.cursor) > 0
     : compareToCursor(last.kind, last.name, page.next) < 0;

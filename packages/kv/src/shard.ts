@@ -1,4 +1,4 @@
-import { assert } from '@flotilla/base';
+import { assert, compareBytes } from '@flotilla/base';
 import { DigestSum } from './digest.ts';
 import { GroupKind, type KeySpace, Kind } from './keys.ts';
 
@@ -135,6 +135,25 @@ export class Shard {
     this.#beginCopy(moveId, epoch, index);
     this.state = ShardState.importing;
     this.staging = staging;
+  }
+
+  /** The items up to `cursor` are staged. */
+  moveCursor(cursor: Uint8Array, isComplete: boolean): void {
+    const { staging } = this;
+    assert(staging?.isComplete === false, () => `shard ${this.number} takes no page`);
+    assert(compareBytes(cursor, staging.cursor) > 0, () => `the cursor of shard ${this.number} goes back`);
+    staging.cursor = cursor;
+    staging.isComplete = isComplete;
+    this.dirty = true;
+  }
+
+  /** The changes up to `pos` are staged. */
+  movePos(pos: number): void {
+    const { staging } = this;
+    assert(staging !== undefined, () => `shard ${this.number} has nothing staged`);
+    assert(pos > staging.pos, () => `shard ${this.number} goes back from ${staging.pos} to ${pos}`);
+    staging.pos = pos;
+    this.dirty = true;
   }
 
   /** The staged copy becomes the live one as it stands. */
