@@ -50,3 +50,11 @@ test('a source that does not answer takes no place from others, and is asked for
   ];
   expect(turnsOf(all, 1)).toEqual(['runs', 'source-stalled', 'runs', 'full']);
 });
+
+test('one that is held back says nothing about its source', () => {
+  const all = [
+    candidate({ isRunning: true, isUrgent: true, isStalled: true }, { isPaused: true }),
+    candidate(),
+  ];
+  expect(turnsOf(all, 1)).toEqual(['runs', 'runs']);
+});

@@ -22,8 +22,8 @@ export function turnsOf(candidates: readonly Candidate[], movesMax: number): rea
   const stalledSources = new Set<number>();
   let running = 0;
   for (const [at, { order, isRunning, isUrgent, isStalled }] of candidates.entries()) {
-    if (isStalled) stalledSources.add(order.source);
     const isHeldBack = order.isPaused || order.isCancelling;
+    if (isStalled && !isHeldBack) stalledSources.add(order.source);
     if (isHeldBack) turns[at] = isUrgent ? 'runs' : 'held-back';
     else if (isUrgent || (isRunning && (isStalled || running < movesMax))) {
       turns[at] = 'runs';

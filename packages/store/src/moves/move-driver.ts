@@ -121,7 +121,7 @@ export class MoveDriver {
       // First assignments come by the hundred, and nobody waits for any of them.
       if (order.source === 0) continue;
       log.ended(result, nowMs);
-      this.#ended.add(order, result, log, nowMs);
+      this.#ended.add(order, result, log, bytesOf(each), nowMs);
     }
   }
 

@@ -11,7 +11,7 @@ export class MoveFacts {
   frozen: FrozenFacts | undefined;
   /** When a freeze was first sent that may have been applied. */
   freezeSentAtMs: number | undefined;
-  /** Nobody who was asked could answer for the export: its leader must say whether it is still open. */
+  /** Even the leader of the source could not answer for the export: a step must say whether it is open. */
   isSourceUnsure = false;
   /** When the move last came on. */
   progressAtMs: number;

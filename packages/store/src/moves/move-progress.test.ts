@@ -76,6 +76,6 @@ describe('what is told of a move', () => {
 
 test('the last 200 moves that ended are remembered', () => {
   const ended = new EndedMoves();
-  for (let shard = 0; shard < 201; shard++) ended.add({ ...order, shard }, 'done', log, 5_000);
+  for (let shard = 0; shard < 201; shard++) ended.add({ ...order, shard }, 'done', log, 0, 5_000);
   expect(ended.all().map(({ shard }) => shard)).toEqual(Array.from({ length: 200 }, (_, at) => at + 1));
 });

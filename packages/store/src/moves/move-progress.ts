@@ -52,9 +52,8 @@ export class EndedMoves {
     return this.#moves;
   }
 
-  add(order: MoveOrder, result: MoveEnd, log: MoveLog, nowMs: number): void {
+  add(order: MoveOrder, result: MoveEnd, log: MoveLog, bytes: number, nowMs: number): void {
     if (this.#moves.length >= ENDED_MAX) this.#moves.shift();
-    const bytes = result === 'done' ? log.totalBytes : 0;
     this.#moves.push(progressOf(order, result, log, bytes, nowMs));
   }
 }

@@ -182,12 +182,8 @@ export class MoveRun {
     const writersMax = this.#copier.rounds.writersMax;
     if (writersMax === undefined || this.#scene.isHeldBack || this.isPastFreeze) return;
     const isFirst = !this.#brake.isOn;
-    this.#brake.hold(this.#scene.source, this.order, writersMax, this.#now, (isHeld) => {
-      // A step finds the leader, if it is another one by now.
-      if (!isHeld) this.#facts.isSourceUnsure = true;
-      this.#parts.wake();
-    });
-    if (isFirst && this.#brake.isOn) this.log.throttled(writersMax);
+    this.#brake.hold(this.#scene.source, this.order, writersMax, this.#now);
+    if (isFirst) this.log.throttled(writersMax);
   }
 
   // Steps in the source

@@ -19,7 +19,7 @@ export interface MoveView {
   readonly frozen: FrozenFacts | undefined;
   /** A freeze was sent and may have been applied. */
   readonly freezeSent: boolean;
-  /** The source's leader could not answer for the export, or is not known. */
+  /** Even the source's leader could not answer for the export. */
   readonly isSourceUnsure: boolean;
   /** What is open in the source beyond what the target has, as far as known. */
   readonly openBytes: number | undefined;

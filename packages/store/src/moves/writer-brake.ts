@@ -1,6 +1,6 @@
-import { AskKind, type GroupRecord, Verdict } from '@flotilla/wire';
+import { AskKind, type GroupRecord, MoveStep, Verdict } from '@flotilla/wire';
 import type { MoveCalls } from './move-calls.ts';
-import type { MoveName } from './pieces.ts';
+import type { MoveOrder } from './move-order.ts';
 
 /** The source forgets a request after five seconds. */
 const REPEAT_MS = 2_000;
@@ -8,29 +8,36 @@ const REPEAT_MS = 2_000;
 /** Keeps asking the source's leader to hold its writers of one shard below a rate. */
 export class WriterBrake {
   readonly #calls: MoveCalls;
-  #askedAtMs: number = Number.NEGATIVE_INFINITY;
+  #nextMs: number = Number.NEGATIVE_INFINITY;
+  /** Whoever was asked last does not lead the source. */
+  #isLost = false;
 
   constructor(calls: MoveCalls) {
     this.#calls = calls;
   }
 
   get isOn(): boolean {
-    return this.#askedAtMs !== Number.NEGATIVE_INFINITY;
+    return this.#nextMs !== Number.NEGATIVE_INFINITY;
   }
 
-  /** `done(false)`: whoever was asked does not lead the source, or did not answer. */
-  hold(
-    source: GroupRecord,
-    move: MoveName,
-    bytesPerSecond: number,
-    nowMs: number,
-    done: (isHeld: boolean) => void,
-  ): void {
-    const leader = this.#calls.leaderOf(source);
-    if (leader === undefined || nowMs - this.#askedAtMs < REPEAT_MS) return;
-    this.#askedAtMs = nowMs;
-    const { moveId, shard } = move;
+  /** To be called again and again, as long as the writers are to be held. */
+  hold(source: GroupRecord, order: MoveOrder, bytesPerSecond: number, nowMs: number): void {
+    if (nowMs < this.#nextMs) return;
+    this.#nextMs = nowMs + REPEAT_MS;
+    const { moveId, shard, epoch } = order;
+    const leader = this.#isLost ? undefined : this.#calls.leaderOf(source);
+    if (leader === undefined) {
+      // A step finds the leader, and this one changes nothing: the export is open.
+      this.#calls.step(source, { step: MoveStep.beginExport, moveId, shard, epoch }, () => {
+        this.#isLost = false;
+        this.#nextMs = 0;
+      });
+      return;
+    }
     const question = { kind: AskKind.throttle, moveId, shard, bytesPerSecond } as const;
-    this.#calls.ask(leader, source, question, (reply) => done(reply?.verdict === Verdict.noted));
+    this.#calls.ask(leader, source, question, (reply) => {
+      this.#isLost = reply?.verdict !== Verdict.noted;
+      if (this.#isLost) this.#nextMs = 0;
+    });
   }
 }
