@@ -201,7 +201,7 @@ test('a replica that does not know of the move yet is passed over by reads that 
 });
 
 test('under moves, freezes and lost connections every append is there once, in the order of its writer', () => {
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     const random = new Prng(1000 + round);
     const harness = new Harness({ shards: 6, groups: [1, 2, 3], timeoutMs: 60_000 }).warm();
     const { cluster } = harness;
@@ -222,7 +222,7 @@ test('under moves, freezes and lost connections every append is there once, in t
     const keys = Array.from({ length: 12 }, (_, at) => `log${at}`);
     const failures: string[] = [];
     const next = (key: string, number: number): void => {
-      if (number > 60) return;
+      if (number > 40) return;
       const write = harness.append(key, `${number};`);
       write.onSettled = () => {
         if (write.end !== 'ok') failures.push(write.end);
@@ -230,9 +230,9 @@ test('under moves, freezes and lost connections every append is there once, in t
       };
     };
     for (const key of keys) next(key, 1);
-    harness.time.advance(60_000);
+    harness.time.advance(20_000);
     expect(failures).toEqual([]);
-    const whole = `${Array.from({ length: 60 }, (_, at) => at + 1).join(';')};`;
+    const whole = `${Array.from({ length: 40 }, (_, at) => at + 1).join(';')};`;
     for (const key of keys) {
       const shard = cluster.shard(cluster.shardOfKey(key));
       const record = shard.sorted().find((each) => utf8Decode(each.key) === key);
