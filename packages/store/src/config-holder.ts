@@ -37,12 +37,15 @@ function deltaOf(former: ClusterConfig, config: ClusterConfig): Uint8Array | und
  */
 export class ConfigHolder {
   readonly #stateStore: StateStore;
+  readonly #failed: (cause: Error) => void;
   readonly #listeners: ((change: ConfigChange) => void)[] = [];
   #config: ClusterConfig = EMPTY_CONFIG;
   #encoded: Uint8Array = new Uint8Array(0);
 
-  constructor(stateStore: StateStore) {
+  /** `failed`: a commit of the state failed, and the process must end. */
+  constructor(stateStore: StateStore, failed: (cause: Error) => void) {
     this.#stateStore = stateStore;
+    this.#failed = failed;
   }
 
   /** Called once before anything is opened. */
@@ -74,8 +77,12 @@ export class ConfigHolder {
     writeConfig(out, config);
     this.#encoded = out.take();
     this.#config = config;
-    // Joins the next transaction, which is before any replica that rests on this config becomes durable.
+    // Before any replica that rests on this config becomes durable. And in a transaction that ends, too, where
+    // nothing else happens: what was given up is deleted only behind the one that was open then.
     this.#stateStore.put(CONFIG_KEY, this.#encoded);
+    this.#stateStore.commit((failure) => {
+      if (failure !== undefined) this.#failed(failure);
+    });
     const change = { config, encoded: this.#encoded, from: former.number, delta: deltaOf(former, config) };
     for (const listener of this.#listeners) listener(change);
   }

@@ -67,7 +67,11 @@ export class StoreNode {
     this.#ports = ports;
     this.#options = options;
     this.#clusterId = options.clusterId ?? '';
-    this.#holder = new ConfigHolder(ports.stateStore);
+    this.#holder = new ConfigHolder(ports.stateStore, (cause) => {
+      if (this.#stopped) return;
+      this.stop();
+      options.onFatal(`a commit of the state failed: ${cause.message}`, 70);
+    });
     this.#stamps = new Stamps(ports.clock, ports.links);
     this.#sessionRandom = ports.random.fork('sessions');
     const now = (): number => ports.clock.monoMs();
