@@ -39,18 +39,18 @@ describe('the lease', () => {
     for (const follower of bench.followers()) expect(answered(bench, follower.look()).value).toBe('a');
   });
 
-  test('can be asked for: held by the leader that serves, by no follower, and not after a stall', () => {
+  test('or not: sure to lead is whom a quorum has just heard, no follower, and nobody after a stall', () => {
     for (const leaseEnabled of [true, false]) {
       const bench = new Bench(3, { leaseEnabled }).withLeader();
       bench.run(200);
       const leader = bench.leader();
-      expect(bench.stores.filter((store) => store.host.holdsLease(store.replica()))).toEqual([leader]);
+      expect(bench.stores.filter((store) => store.host.isSureToLead(store.replica()))).toEqual([leader]);
       leader.pause();
       bench.run(160);
-      expect(leader.host.holdsLease(leader.replica())).toBe(false);
+      expect(leader.host.isSureToLead(leader.replica())).toBe(false);
       leader.resume();
       bench.run(200);
-      expect(bench.leaderOf()?.host.holdsLease(bench.leader().replica())).toBe(true);
+      expect(bench.leaderOf()?.host.isSureToLead(bench.leader().replica())).toBe(true);
     }
   });
 
@@ -219,6 +219,8 @@ describe('the lease', () => {
     expect(leader.replica().raft.term).toBe(term);
     expect(leader.replica().isServing).toBe(true);
     expect(readHow(bench, leader)).toBe('round');
+    // It leads all the same, for as long as nobody else wants to: what waits for a sure leader must not wait for ever.
+    expect(leader.host.isSureToLead(leader.replica())).toBe(true);
   });
 
   test('a transfer takes over at once, while promises hold, and reads see what was written before', () => {

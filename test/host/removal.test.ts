@@ -107,7 +107,7 @@ describe('a replica that is removed', () => {
       expired: () => false,
     });
     expect(fate.refused).toBe(true);
-    expect(late.holdsLease(replica)).toBe(false);
+    expect(late.isSureToLead(replica)).toBe(false);
     const said = new Set<number>();
     bench.wires.tap = (frame) => {
       if (frame.from === leader.id) for (const gid of groupsIn(frame)) said.add(gid);
@@ -188,7 +188,7 @@ describe('a replica that is removed', () => {
     (how) => {
       let kept = 0;
       let gone = 0;
-      for (let at = 0; at < 60; at += at < 1 ? 0.1 : 2) {
+      for (let at = 0; at < 60; at += at < 0.5 ? 0.1 : 6) {
         const bench = twoGroups();
         const store = bench.leader(1);
         // So much that its removal takes several slices.
@@ -220,29 +220,34 @@ describe('a replica that is removed', () => {
         }
         isGone(bench, store);
       }
-      expect(gone).toBeGreaterThan(10);
+      expect(gone).toBeGreaterThan(8);
       expect(kept > 0).toBe(how === 'power cut');
     },
   );
 
   test('ends a snapshot on its way to it or from it, and what was staged goes too', () => {
     for (const end of ['receiver', 'sender']) {
-      for (let at = 18; at < 30; at += 0.5) {
+      let caught = 0;
+      for (let at = 0; at < 2; at += 0.2) {
         const bench = new Bench(3, { logKeepBytes: 2_000, snapshotSilenceMs: 2_000 });
         twoGroups(bench);
         const away = bench.followers(1)[0] as BenchStore;
         away.crash();
         bench.until(() => bench.leaderOf(1) !== undefined);
-        for (let line = 0; line < 10; line++) bench.write('x'.repeat(100_000), 1);
+        for (let line = 0; line < 6; line++) bench.write('x'.repeat(100_000), 1);
         bench.run(50);
         away.start();
+        const has = (event: string): boolean => away.events.some((each) => each.startsWith(event));
+        bench.until(() => has('snapshot-receive'));
         bench.run(at);
         const ending = end === 'receiver' ? away : bench.leader(1);
+        if (!has('snapshot-installed')) caught++;
         destroy(ending);
         bench.run(3_000);
         isGone(bench, ending);
         expect([...away.host.replicas()].length).toBe(end === 'receiver' ? 1 : 2);
       }
+      expect(caught).toBeGreaterThan(2);
     }
   });
 

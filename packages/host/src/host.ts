@@ -204,9 +204,9 @@ export class Host {
     return this.#parts.handAway.drain(this.#parts.shelf.all(), this.#peers.keys());
   }
 
-  /** True while this replica leads, has applied the first entry of its term, and holds its lease. */
-  holdsLease(replica: Replica): boolean {
-    return this.#parts.reads.reader.holdsLease(replica);
+  /** True while this replica serves as leader and a quorum has just confirmed that: what it begins goes through soon. */
+  isSureToLead(replica: Replica): boolean {
+    return this.#parts.reads.reader.isSureToLead(replica);
   }
 
   // Inbox

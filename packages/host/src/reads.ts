@@ -46,11 +46,13 @@ export class LeaseReader {
   }
 
   /**
-   * True while the lease of a leader that serves holds by this store's clocks, also where reads do not rely on
-   * it. It says when something is likely to go through quickly, not that it may be told.
+   * True while a quorum has heard this leader within the time of a lease. Not a lease: that is given up for the
+   * rest of the term by an attempt to hand over, also by one that failed, and some stores use none.
    */
-  holdsLease(replica: Replica): boolean {
-    return replica.isServing && this.#stands(replica, this.#now(), this.#observe());
+  isSureToLead(replica: Replica): boolean {
+    const now = this.#now();
+    const stamp = replica.lease.heardStamp(replica.raftId, now, replica.voterSets());
+    return replica.isServing && this.#isFresh(stamp, now, this.#observe());
   }
 
   /** True if anything was asked of a core, which then has something ready. */
@@ -118,11 +120,12 @@ export class LeaseReader {
   }
 
   #holds(replica: Replica, now: number, barrier: number): boolean {
-    return this.#tuning.leaseEnabled ? this.#stands(replica, now, barrier) : replica.isAlone;
+    if (!this.#tuning.leaseEnabled) return replica.isAlone;
+    const stamp = replica.lease.quorumStamp(replica.raftId, now, replica.voterSets());
+    return this.#isFresh(stamp, now, barrier);
   }
 
-  #stands(replica: Replica, now: number, barrier: number): boolean {
-    const stamp = replica.lease.quorumStamp(replica.raftId, now, replica.voterSets());
+  #isFresh(stamp: number, now: number, barrier: number): boolean {
     return stamp > barrier && now - stamp < this.#tuning.leaseMs;
   }
 

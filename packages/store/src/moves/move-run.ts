@@ -167,7 +167,7 @@ export class MoveRun {
       openBytes: this.#copier.openBytes,
       isCatchingUp: this.#copier.isCatchingUp,
       isImporting: !this.#copier.isIdle,
-      holdsLease: this.#parts.world.host.holdsLease(replica),
+      holdsLease: this.#parts.world.host.isSureToLead(replica),
       hasCommitted: this.#now - this.#committedAtMs < COMMIT_FRESH_MS,
     };
   }
