@@ -11,12 +11,20 @@ export interface World {
    */
   each(row: Uint32Array, tell: (next: Uint32Array, event: Event) => void): void;
   /** What must not be so in this state. */
-  fault(row: Uint32Array): string | undefined;
+  fault(row: Uint32Array): Fault | undefined;
   /** Turns the row into the state after the next step of a system in which nothing fails any more. */
   advance(row: Uint32Array): Advance;
+  /** What is wrong about a state in which such a system stays, or to which it comes again and again. */
+  deadEnd(row: Uint32Array): Fault;
   /** The event in words, in the state in which it happens. */
   words(row: Uint32Array, event: Event): string;
   rowWords(row: Uint32Array): readonly string[];
+}
+
+export interface Fault {
+  readonly what: string;
+  /** What somebody suffers from it; undefined for what only shows that something is not as it was meant. */
+  readonly harm: string | undefined;
 }
 
 /** Written over by the next one. */
@@ -24,7 +32,7 @@ export interface Event {
   kind: number;
   left: number;
   right: number;
-  fault: string | undefined;
+  fault: Fault | undefined;
 }
 
 export interface Advance {
@@ -32,8 +40,7 @@ export interface Advance {
   readonly event: Event;
 }
 
-export interface Violation {
-  readonly what: string;
+export interface Violation extends Fault {
   /** Events from the beginning on, in words. */
   readonly trace: readonly string[];
   /** The state in which it ends. */
@@ -57,11 +64,16 @@ export interface SearchResult {
 export interface SearchLimits {
   readonly seconds: number;
   readonly states: number;
+  /** From every state, what live drivers do must end well. */
+  readonly followsWaysHome: boolean;
+  /** Only this harm ends the search; undefined: every fault does. */
+  readonly sought: string | undefined;
   /** Told about progress now and then. */
   readonly tell?: (states: number, depth: number) => void;
 }
 
 const WAY_HOME_MAX = 200;
+const WAY_TOLD_MAX = 40;
 const LOOK_AT_CLOCK = 256;
 
 /**
@@ -81,7 +93,7 @@ export class Search {
   readonly #probe: Uint32Array;
   #transitions = 0;
   #wayHome = 0;
-  #violation: Violation | undefined;
+  #story: (() => Violation) | undefined;
 
   constructor(world: World, limits: SearchLimits) {
     this.#world = world;
@@ -100,7 +112,7 @@ export class Search {
     let depth = 0;
     let layerEnd = this.#queue.length;
     let isOver = false;
-    while (at < this.#queue.length && this.#violation === undefined && !isOver) {
+    while (at < this.#queue.length && this.#story === undefined && !isOver) {
       if (at === layerEnd) {
         depth++;
         layerEnd = this.#queue.length;
@@ -114,20 +126,24 @@ export class Search {
       states: this.#queue.length,
       transitions: this.#transitions,
       depth,
-      isWhole: this.#violation === undefined && at === this.#queue.length,
+      isWhole: this.#story === undefined && at === this.#queue.length,
       wayHome: this.#wayHome,
       seconds: seconds(),
-      violation: this.#violation,
+      violation: this.#story?.(),
     };
   }
 
   #expand(id: number): void {
     this.#table.read(id, this.#row);
     this.#world.each(this.#row, (next, event) => {
-      if (this.#violation !== undefined) return;
-      if (event.fault !== undefined) {
-        const last = this.#world.words(this.#row, event);
-        this.#break(event.fault, [...this.#trace(id), last], this.#world.rowWords(next));
+      if (this.#story !== undefined) return;
+      if (this.#counts(event.fault)) {
+        const { kind, left, right, fault } = event;
+        this.#break(fault, next, () => {
+          const trace = this.#trace(id);
+          this.#table.read(id, this.#row);
+          return [...trace, this.#world.words(this.#row, { kind, left, right, fault })];
+        });
         return;
       }
       this.#transitions++;
@@ -142,8 +158,13 @@ export class Search {
     this.#parents.set(id, parent);
     this.#queue.push(id);
     const fault = this.#world.fault(row);
-    if (fault !== undefined) this.#break(fault, this.#trace(id), this.#world.rowWords(row));
-    else this.#goHome(id, row);
+    if (this.#counts(fault)) this.#break(fault, row, () => this.#trace(id));
+    else if (this.#limits.followsWaysHome) this.#goHome(id, row);
+  }
+
+  #counts(fault: Fault | undefined): fault is Fault {
+    if (fault === undefined) return false;
+    return this.#limits.sought === undefined || fault.harm === this.#limits.sought;
   }
 
   #enter(row: Uint32Array): number {
@@ -166,10 +187,12 @@ export class Search {
     for (;;) {
       const { progress, event } = this.#world.advance(probe);
       if (progress === 'home') break;
-      const why = progress === 'stuck' ? 'nobody has anything to do, and not all is in order' : event.fault;
-      if (why !== undefined || way.length > WAY_HOME_MAX) {
-        this.#breakWay(id, way.length, why ?? 'the drivers go round for ever');
-        return;
+      const isBroken = event.fault !== undefined && this.#counts(event.fault);
+      if (progress === 'stuck' || isBroken || way.length > WAY_HOME_MAX) {
+        const fault = isBroken ? event.fault : this.#world.deadEnd(probe);
+        // What is not sought may be as it likes.
+        if (this.#counts(fault)) this.#breakWay(id, way.length, fault);
+        break;
       }
       const next = this.#enter(probe);
       rest = this.#homeward.get(next);
@@ -181,22 +204,26 @@ export class Search {
   }
 
   /** Tells a way home that does not end well: from the state on, what live drivers do. */
-  #breakWay(id: number, steps: number, why: string): void {
-    const row = new Uint32Array(this.#world.width);
-    const before = new Uint32Array(this.#world.width);
-    this.#table.read(id, row);
-    const story = [...this.#trace(id), 'from here on nothing fails any more:'];
-    for (let step = 0; step < Math.min(steps, 40); step++) {
-      before.set(row);
-      const { progress, event } = this.#world.advance(row);
-      if (progress !== 'went') break;
-      story.push(this.#world.words(before, event));
-    }
-    this.#break(`a dead end: ${why}`, story, this.#world.rowWords(row));
+  #breakWay(id: number, steps: number, fault: Fault): void {
+    this.#break(fault, this.#probe, () => {
+      const row = new Uint32Array(this.#world.width);
+      const before = new Uint32Array(this.#world.width);
+      const story = [...this.#trace(id), 'from here on nothing fails any more:'];
+      this.#table.read(id, row);
+      for (let step = 0; step < Math.min(steps, WAY_TOLD_MAX); step++) {
+        before.set(row);
+        const { progress, event } = this.#world.advance(row);
+        if (progress !== 'went') break;
+        story.push(this.#world.words(before, event));
+      }
+      return story;
+    });
   }
 
-  #break(what: string, trace: readonly string[], state: readonly string[]): void {
-    this.#violation ??= { what, trace, state };
+  /** The first violation ends the search; its story is told when no event is being told any more. */
+  #break({ what, harm }: Fault, row: Uint32Array, trace: () => readonly string[]): void {
+    const last = row.slice();
+    this.#story ??= () => ({ what, harm, trace: trace(), state: this.#world.rowWords(last) });
   }
 
   /** The events that led to a state, worked out anew from one state to the next. */

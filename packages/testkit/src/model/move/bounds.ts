@@ -21,8 +21,8 @@ export interface Bounds {
   readonly programs: readonly (readonly Write[])[];
   /** How much a page or delta holds at most; several: either may come. */
   readonly pieceBytes: readonly number[];
-  /** Deltas are taken between pages as well. */
-  readonly deltasEarly: boolean;
+  /** Changes are taken between pages as well. */
+  readonly changesEarly: boolean;
   /** What is dropped is removed at any time later. */
   readonly removesLate: boolean;
   /** Pages that arrive changed, with a checksum that fits. */
@@ -34,13 +34,22 @@ export interface Bounds {
   readonly patches: readonly Patch[];
 }
 
-function appends(...keys: readonly string[]): readonly Write[] {
-  return keys.map((key, at) => ({ op: 'append', key, value: String(at + 1) }));
+/** One item in each page, one revision in each delta. */
+const SMALL_PIECES = [1];
+/** Also everything in one page, and any number of revisions in a delta. */
+const ALL_PIECES = [1, 4096];
+
+function append(key: string, value: string): Write {
+  return { op: 'append', key, value };
 }
 
-const small: Bounds = {
-  name: 'small',
-  about: '',
+const x1 = append('x', '1');
+const y2 = append('y', '2');
+const x3 = append('x', '3');
+const deleteX: Write = { op: 'delete', key: 'x' };
+const appendXIfAbsent: Write = { op: 'appendIfAbsent', key: 'x', value: '4' };
+
+const least = {
   groups: 2,
   isUnassigned: false,
   moves: 1,
@@ -48,9 +57,9 @@ const small: Bounds = {
   cancels: 0,
   trims: 0,
   giveUps: 0,
-  programs: [appends('x')],
-  pieceBytes: [1],
-  deltasEarly: false,
+  programs: [],
+  pieceBytes: SMALL_PIECES,
+  changesEarly: false,
   removesLate: false,
   damages: 0,
   timeMax: 0,
@@ -58,4 +67,175 @@ const small: Bounds = {
   patches: [],
 };
 
-export const allBounds: readonly Bounds[] = [small];
+/** From the least to the largest. */
+export const allBounds: readonly Bounds[] = [
+  {
+    ...least,
+    name: 'one-write',
+    about: 'there and back with one write and its retries',
+    moves: 2,
+    cancels: 1,
+    programs: [[x1]],
+  },
+  {
+    ...least,
+    name: 'two-writes',
+    about: 'two keys in two pages, and a floor that rises',
+    programs: [[x1, y2]],
+    pieceBytes: ALL_PIECES,
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'early-changes',
+    about: 'changes between pages, from replicas of any age',
+    programs: [[x1], [x3, y2]],
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'trimmed',
+    about: 'change indexes that are cut before the target has seen them',
+    trims: 1,
+    cancels: 1,
+    programs: [[x1, y2]],
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'deletes',
+    about: 'keys that go and come again while they are copied',
+    programs: [[x1, deleteX, x3]],
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'range-deletes',
+    about: 'many keys under one revision',
+    trims: 1,
+    programs: [[x1, y2, { op: 'deleteAll' }]],
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'conditions',
+    about: 'conditions that fail, whose result must travel',
+    programs: [[x1, deleteX], [appendXIfAbsent]],
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'damage',
+    about: 'a page changed on the way, with only the digest to notice',
+    damages: 1,
+    programs: [[x1]],
+    patches: [
+      {
+        file: 'packages/kv/src/staged-items.ts',
+        find: 'if (getU32(item, hashAt) !== hashLo || getU32(item, hashAt + 4) !== hashHi) return undefined;',
+        replace: '',
+      },
+    ],
+  },
+  {
+    ...least,
+    name: 'late-removal',
+    about: 'leftovers that each replica deletes whenever it likes',
+    moves: 2,
+    cancels: 1,
+    programs: [[x1]],
+    removesLate: true,
+  },
+  {
+    ...least,
+    name: 'no-writes',
+    about: 'fences: messages of old moves, late by any number of moves',
+    moves: 3,
+    cancels: 2,
+  },
+  {
+    ...least,
+    name: 'three-groups',
+    about: 'the same with a third group',
+    groups: 3,
+    moves: 3,
+    cancels: 2,
+  },
+  {
+    ...least,
+    name: 'first-assignment',
+    about: 'a shard that nobody had, cancelled and sent elsewhere before it was served',
+    groups: 2,
+    isUnassigned: true,
+    moves: 2,
+    redirects: true,
+    cancels: 2,
+  },
+  {
+    ...least,
+    name: 'redirects',
+    about: 'moves that are sent elsewhere while they run',
+    groups: 3,
+    moves: 3,
+    redirects: true,
+    cancels: 1,
+  },
+  {
+    ...least,
+    name: 'give-ups',
+    about: 'a client that gives up and whose write comes late',
+    moves: 2,
+    giveUps: 1,
+    programs: [[x1, y2]],
+  },
+  {
+    ...least,
+    name: 'sessions',
+    about: 'sessions that expire, on logs whose times differ',
+    moves: 1,
+    programs: [[x1, y2]],
+    timeMax: 3,
+    unitMs: 900_000,
+  },
+  {
+    ...least,
+    name: 'ttl',
+    about: 'records that expire, on logs whose times differ',
+    programs: [
+      [
+        { op: 'put', key: 'x', value: '1', ttl: 1 },
+        { op: 'putIfAbsent', key: 'x', value: '2', ttl: 1 },
+      ],
+    ],
+    timeMax: 2,
+    unitMs: 1000,
+  },
+  {
+    ...least,
+    name: 'mixed',
+    about: 'two clients, deletes, conditions and a trim',
+    trims: 1,
+    programs: [
+      [x1, deleteX],
+      [y2, appendXIfAbsent],
+    ],
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'deep',
+    about: 'four moves there and back, with a write',
+    moves: 4,
+    cancels: 2,
+    programs: [[x1]],
+  },
+  {
+    ...least,
+    name: 'two-writers',
+    about: 'two clients through three moves',
+    moves: 3,
+    cancels: 2,
+    trims: 1,
+    programs: [[x1], [x3]],
+  },
+];

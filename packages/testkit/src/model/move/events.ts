@@ -1,12 +1,14 @@
 import { ShardState, timeEntry } from '@flotilla/kv';
 import { MoveStep, sessionLimits } from '@flotilla/wire';
 import { PairTable } from '../pair-table.ts';
+import type { Fault } from '../search.ts';
 import { SHARD } from './group-facts.ts';
 import { STAMP } from './group-machine.ts';
+import type { Harm } from './harm.ts';
 import { Counter } from './layout.ts';
 import { resultText } from './ledger.ts';
 import { legal } from './legal.ts';
-import type { MoveModel } from './move-model.ts';
+import { asFault, type MoveModel } from './move-model.ts';
 import { flagsOf, hasBase } from './moves.ts';
 import type { SentWrite } from './writes.ts';
 
@@ -31,7 +33,11 @@ export type EventKind = (typeof EventKind)[keyof typeof EventKind];
 
 export interface Sink {
   /** The row may not be kept. It may equal the one before only where something is broken. */
-  next(row: Uint32Array, kind: EventKind, left: number, right: number, fault: string | undefined): void;
+  next(row: Uint32Array, kind: EventKind, left: number, right: number, fault: Fault | undefined): void;
+}
+
+function harmful(harm: Harm, what: string): Fault {
+  return { harm, what };
 }
 
 /**
@@ -68,19 +74,20 @@ export class Events {
     }
   }
 
-  #tell(kind: EventKind, left: number, right: number, fault: string | undefined): void {
+  #tell(kind: EventKind, left: number, right: number, fault: Fault | undefined): void {
     this.#sink?.next(this.#next, kind, left, right, fault ?? this.#turnClock());
   }
 
   /** The time of the shard never goes back, whoever serves it. */
-  #turnClock(): string | undefined {
+  #turnClock(): Fault | undefined {
     const { bounds, layout } = this.#model;
     if (bounds.timeMax === 0) return undefined;
     for (let place = 0; place < layout.groups; place++) {
       if (this.#model.facts(this.#next, place).state !== ShardState.serving) continue;
       const now = this.now(this.#next, place);
       const clock = layout.count(this.#next, Counter.clock);
-      if (now < clock) return `the time of the shard goes back from ${clock} to ${now}`;
+      if (now < clock)
+        return harmful('time goes back', `the time of the shard goes back from ${clock} to ${now}`);
       layout.setCount(this.#next, Counter.clock, now);
     }
     return undefined;
@@ -190,7 +197,7 @@ export class Events {
     const { bounds, groups } = this.#model;
     const isWhole = groups.facts(state).status?.staging?.isComplete === true;
     const fitting = groups.pools.entries(pool).filter((entry) => {
-      if (!bounds.deltasEarly && !isWhole && groups.stepOf(entry)?.step === MoveStep.importDelta)
+      if (!bounds.changesEarly && !isWhole && groups.stepOf(entry)?.step === MoveStep.importDelta)
         return false;
       return groups.apply(state, entry) !== state || groups.fault !== undefined;
     });
@@ -274,12 +281,13 @@ export class Events {
     for (let time = 0; time <= bounds.timeMax; time++) {
       const entry = this.#model.attempt(sent, epoch, time);
       const after = groups.apply(before, entry);
-      const { fault, answer } = groups;
+      const { fault, answer, isFailed } = groups;
       this.#next.set(this.#row);
       this.#next[layout.group(place)] = after;
-      const wrong = fault ?? this.#judge(place, before, after, sent, isAwaited, answer);
+      const judged = isFailed ? undefined : this.#judge(place, before, after, sent, isAwaited, answer);
+      const wrong = judged ?? asFault(fault);
       if (wrong === undefined && after === before) continue;
-      if (wrong === undefined) this.#model.learn(this.#next, place);
+      this.#model.learn(this.#next, place);
       this.#tell(EventKind.attempt, place, entry, wrong);
     }
   }
@@ -292,30 +300,31 @@ export class Events {
     sent: SentWrite,
     isAwaited: boolean,
     answer: number,
-  ): string | undefined {
+  ): Fault | undefined {
     const { groups, layout, ledger, bounds } = this.#model;
     const account = this.#row[layout.account] as number;
     const first = ledger.account(account).results[sent.number];
     const said = this.#said(answer);
-    const { state, status } = groups.facts(before);
-    if (groups.facts(after).status?.revision !== status?.revision) {
-      if (first !== undefined) return `${sent.name} is executed a second time`;
+    const { state } = groups.facts(before);
+    const wrong = (is: string): Fault => harmful('wrong content', `${sent.name} ${is}`);
+    if (groups.content(after) !== groups.content(before)) {
+      if (first !== undefined) return harmful('executed twice', `${sent.name} is executed a second time`);
       const now = this.now(this.#next, place);
       const next = ledger.execute(account, sent.number, now);
       this.#next[layout.account] = next;
       const wanted = ledger.account(next).results[sent.number];
-      return said === wanted ? undefined : `${sent.name} is answered "${said}" and not "${wanted}"`;
+      return said === wanted ? undefined : wrong(`is answered "${said}" and not "${wanted}"`);
     }
     if (state !== ShardState.serving) return undefined;
     if (said === 'sessionExpired') {
       const isOver = this.now(this.#next, place) * bounds.unitMs >= sessionLimits.life;
-      return isAwaited && !isOver ? `the session of ${sent.name} has expired before its time` : undefined;
+      return isAwaited && !isOver ? wrong('meets a session that has expired before its time') : undefined;
     }
     if (said === 'belowFloor')
-      return isAwaited ? `${sent.name} is below the floor, and its client waits for it` : undefined;
+      return isAwaited ? wrong('is below the floor, and its client waits for it') : undefined;
     return said === first
       ? undefined
-      : `${sent.name} is answered "${said}", and its first answer was "${first ?? 'none'}"`;
+      : wrong(`is answered "${said}" and at first was "${first ?? 'nothing'}"`);
   }
 
   #said(answer: number): string {
@@ -343,8 +352,8 @@ export class Events {
         const account = this.#row[layout.account] as number;
         this.#next[layout.account] = ledger.remove(account, this.now(this.#next, place));
       }
-      if (fault === undefined) this.#model.learn(this.#next, place);
-      this.#tell(EventKind.entry, place, entry, fault);
+      this.#model.learn(this.#next, place);
+      this.#tell(EventKind.entry, place, entry, asFault(fault));
     }
   }
 
@@ -355,7 +364,7 @@ export class Events {
     for (let at = 0; at < groups.facts(before).releasedCount; at++) {
       this.#next.set(this.#row);
       this.#next[layout.group(place)] = groups.remove(before, at);
-      this.#tell(EventKind.remove, place, at, groups.fault);
+      this.#tell(EventKind.remove, place, at, asFault(groups.fault));
     }
   }
 }

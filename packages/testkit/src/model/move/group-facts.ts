@@ -204,6 +204,8 @@ export function brokenPromise(source: GroupFacts, target: GroupFacts): string | 
   }
   for (const staged of target.items.values()) {
     if (!isCopied(staged.id)) return `${staged.words} is in the copy before its page`;
+    // Of what went before r0 nobody knows when: the copy must begin again, and cannot be completed.
+    if ((source.status?.openExport?.r0 ?? 0) > staging.pos) continue;
     if (source.items.has(staged.id) || (source.indexed.get(staged.id) ?? 0) > staging.pos) continue;
     return `${staged.words} is gone in the source, and lives in the copy up to revision ${staging.pos}`;
   }

@@ -1,4 +1,4 @@
-import { assert, compareBytes, EMPTY_BYTES, must, Reader, Writer, Xxh64 } from '@flotilla/base';
+import { compareBytes, EMPTY_BYTES, must, Reader, Writer, Xxh64 } from '@flotilla/base';
 import { DataGroup, moveEntry, ShardState } from '@flotilla/kv';
 import {
   AskKind,
@@ -49,7 +49,9 @@ export interface MachineOptions {
   readonly removesLate: boolean;
   /** Sizes of pages and deltas that a source is asked for; several to have cuts in several places. */
   readonly pieceBytes: readonly number[];
-  /** Damaged pages are about, so digests may differ. */
+  /** Where pages may begin: at every item that there can ever be. */
+  readonly cursors: readonly Uint8Array[];
+  /** Damaged pages are about, so items may not fit their hashes, and digests may differ. */
   readonly expectsDamage: boolean;
 }
 
@@ -97,6 +99,11 @@ export class GroupMachine {
   answer = 0;
   /** What was wrong about it; undefined if nothing was. */
   fault: string | undefined = undefined;
+  /** Whether the last entry ended in an exception, without an answer. */
+  get isFailed(): boolean {
+    return this.#answers.bytes(this.answer).length === 0;
+  }
+
   /** How often the real code ran. */
   runs = 0;
 
@@ -223,6 +230,7 @@ export class GroupMachine {
     const index = before.generationMax + 1;
     const out = new Writer(256);
     let next = state;
+    let failed = false;
     this.fault = undefined;
     try {
       this.#open(state);
@@ -231,12 +239,14 @@ export class GroupMachine {
       this.#group.durable(index);
       next = this.#take();
       if (next !== state) this.#opened = -1;
-      this.fault = this.facts(next).fault ?? this.#stepFault(state, next, entry, out.finish());
+      this.fault = this.#stepFault(state, next, entry, out.finish());
     } catch (error) {
       this.#opened = -1;
+      failed = true;
       this.fault = `the state machine failed: ${error instanceof Error ? error.message : String(error)}`;
     }
-    this.answer = this.#answers.number(out.finish());
+    // Of an entry that failed there is no answer, whatever was written of it.
+    this.answer = this.#answers.number(failed ? EMPTY_BYTES : out.finish());
     if (this.fault !== undefined) this.#faults.set(`${state} ${entry}`, this.fault);
     this.#applied.set(
       state,
@@ -250,11 +260,15 @@ export class GroupMachine {
   #stepFault(state: number, next: number, entry: number, answer: Uint8Array): string | undefined {
     const before = this.facts(state);
     const after = this.facts(next);
+    if (after.fault !== undefined && !this.#options.expectsDamage) return after.fault;
+    // The log's time may go on with any entry.
+    const isSame =
+      this.content(state) === this.content(next) &&
+      JSON.stringify(after.status) === JSON.stringify(before.status);
     const isStep = this.entryBytes(entry)[1] === EntryBody.move;
     if (isStep) {
       const outcome = readMoveOutcome(new Reader(answer));
-      if (refusals.has(outcome.answer) && next !== state)
-        return 'an entry that was refused changed the state';
+      if (refusals.has(outcome.answer) && !isSame) return 'an entry that was refused changed the shard';
       if (outcome.answer === MoveAnswer.digest && !this.#options.expectsDamage)
         return 'the digests of source and target differ';
     }
@@ -262,7 +276,7 @@ export class GroupMachine {
     if (before.state === ShardState.frozen && after.state === ShardState.frozen) {
       if (this.content(state) !== this.content(next)) return 'a frozen shard changed';
     }
-    if (!isStep && next !== state && before.state !== ShardState.serving && before.status !== undefined) {
+    if (!isStep && !isSame && before.state !== ShardState.serving) {
       return `a client's command changed a shard that is ${stateWords[before.state]}`;
     }
     const [from, to] = [before.status, after.status];
@@ -321,7 +335,10 @@ export class GroupMachine {
     let frozenAt: number | undefined;
     for (const reader of this.#readers) {
       if (reader !== this.#group) reader.load();
-      for (const page of pagesOf(reader, moveId)) {
+      for (const cursor of this.#options.cursors) {
+        const reply = reader.answer({ kind: AskKind.page, moveId, shard: SHARD, cursor, minView: 0 });
+        if (reply.verdict !== Verdict.page) continue;
+        const { page } = reply;
         pieces.add(this.step({ step: MoveStep.importChunk, moveId, shard: SHARD, page }));
       }
       for (let from = 0; from <= status.revision; from++) {
@@ -337,21 +354,6 @@ export class GroupMachine {
       }
     }
     return { r0: open.r0, pieces: this.pools.of([...pieces]), activate, frozenAt };
-  }
-}
-
-/** All pages of the copy, each from where the one before it ended. */
-function pagesOf(group: DataGroup, moveId: number): readonly Uint8Array[] {
-  const pages: Uint8Array[] = [];
-  let cursor = EMPTY_BYTES;
-  for (;;) {
-    const reply = group.answer({ kind: AskKind.page, moveId, shard: SHARD, cursor, minView: 0 });
-    if (reply.verdict !== Verdict.page) return pages;
-    pages.push(reply.page);
-    assert(pages.length < 64, 'a small shard has few pages');
-    const page = must(openPage(reply.page, hasher), 'a source seals its pages');
-    if (page.isLast) return pages;
-    cursor = page.next.slice();
   }
 }
 

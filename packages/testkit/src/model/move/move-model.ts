@@ -2,6 +2,7 @@ import { assert, must } from '@flotilla/base';
 import { timeEntry } from '@flotilla/kv';
 import { type ClusterConfig, MoveAnswer, type MoveEntry, MoveStep, readEntryHead } from '@flotilla/wire';
 import { PairTable } from '../pair-table.ts';
+import type { Fault } from '../search.ts';
 import type { Bounds } from './bounds.ts';
 import { ControllerMachine, storeOf } from './controller-machine.ts';
 import { type GroupFacts, SHARD } from './group-facts.ts';
@@ -9,7 +10,16 @@ import { GroupMachine, STAMP } from './group-machine.ts';
 import { Layout } from './layout.ts';
 import { Ledger } from './ledger.ts';
 import { Flag, flagsOf, type Move, MoveList, openMove, withBase, withFlag } from './moves.ts';
-import { attemptEntry, type SentWrite, sentWrites } from './writes.ts';
+import { attemptEntry, cursorsOf, type SentWrite, sentWrites } from './writes.ts';
+
+/** What the answer to a step lets others know: a flag, pieces as a pool, an entry that activates (one higher). */
+interface Heard {
+  readonly flag: number;
+  readonly pool: number;
+  readonly activate: number;
+}
+
+const nothing: Heard = { flag: 0, pool: 0, activate: 0 };
 
 /**
  * One shard, a few groups, the controller and some clients: what a state is, and what one event makes of it. An
@@ -28,8 +38,9 @@ export class MoveModel {
   readonly #entries = new Map<number, number>();
   readonly #reports: Record<ReportKind, number[]> = { done: [], cancelled: [], tooLate: [] };
   readonly #moveOrders: number[] = [];
-  /** By answer and move: the flag that the answer raises, and a pool. */
+  /** By answer and move. */
   readonly #heard = new PairTable();
+  readonly #answers: Heard[] = [];
   readonly #cancelOrders: number[] = [];
 
   constructor(bounds: Bounds) {
@@ -37,12 +48,13 @@ export class MoveModel {
     // A first assignment that is cancelled is planned anew.
     const again = bounds.isUnassigned ? bounds.cancels : 0;
     this.layout = new Layout(bounds.groups, 1 + bounds.moves + again);
+    this.writes = sentWrites(bounds.programs);
     this.groups = new GroupMachine({
+      cursors: cursorsOf(this.writes),
       removesLate: bounds.removesLate,
       pieceBytes: bounds.pieceBytes,
       expectsDamage: bounds.damages > 0,
     });
-    this.writes = sentWrites(bounds.programs);
     this.ledger = new Ledger(this.writes);
   }
 
@@ -179,57 +191,64 @@ export class MoveModel {
   }
 
   /** A group's log applies a step of a move. */
-  step(row: Uint32Array, place: number, entry: number): string | undefined {
+  step(row: Uint32Array, place: number, entry: number): Fault | undefined {
     const { layout, groups } = this;
     const before = row[layout.group(place)] as number;
     const after = groups.apply(before, entry);
     const { fault } = groups;
     row[layout.group(place)] = after;
-    if (fault !== undefined) return fault;
     if (after !== before) this.learn(row, place);
-    return undefined;
+    return asFault(fault);
   }
 
   /** The same for a step of the kinds whose answers others wait for. */
-  ask(row: Uint32Array, place: number, at: number, entry: number): string | undefined {
+  ask(row: Uint32Array, place: number, at: number, entry: number): Fault | undefined {
     const fault = this.step(row, place, entry);
-    if (fault !== undefined) return fault;
+    if (this.groups.isFailed) return fault;
     const number = (row[this.layout.move(at)] as number) & 0xff;
-    const answer = this.groups.answer;
-    const known = this.#heard.get(answer, number);
-    const flag = known ?? this.#hear(answer, number);
+    const { flag, pool, activate } = this.#hear(this.groups.answer, number);
     if (flag !== 0) this.#flag(row, at, flag);
-    const pool = this.layout.pool(at);
-    row[pool] = this.groups.pools.union(row[pool] as number, this.#heard.second);
-    return undefined;
+    if (pool !== 0)
+      row[this.layout.pool(at)] = this.groups.pools.union(row[this.layout.pool(at)] as number, pool);
+    if (activate === 0) return fault;
+    const word = this.layout.activate(at);
+    if (row[word] === 0) row[word] = activate;
+    return fault ?? (row[word] === activate ? undefined : asFault('a freeze is answered with other facts'));
   }
 
-  /** The flag that an answer to a step raises; the pool of what it brings along stands beside it. */
-  #hear(answer: number, number: number): number {
+  #hear(answer: number, number: number): Heard {
+    const known = this.#heard.get(answer, number);
+    if (known !== undefined) return this.#answers[known] as Heard;
+    const heard = this.#understand(answer, number);
+    this.#heard.set(answer, number, this.#answers.length);
+    this.#answers.push(heard);
+    return heard;
+  }
+
+  #understand(answer: number, number: number): Heard {
     const outcome = this.groups.outcome(answer);
-    let flag = 0;
-    let pool = 0;
+    const { moveId } = this.moves.move(number);
+    const of = { moveId, shard: SHARD };
     switch (outcome.answer) {
       case MoveAnswer.cancelled:
       case MoveAnswer.aborted:
-        flag = Flag.saidCancelled;
-        break;
+        return { ...nothing, flag: Flag.saidCancelled };
       case MoveAnswer.tooLate:
       case MoveAnswer.active:
-        flag = Flag.saidTooLate;
-        break;
+        return { ...nothing, flag: Flag.saidTooLate };
       case MoveAnswer.frozen: {
-        if (outcome.delta.length === 0) break;
-        const { moveId } = this.moves.move(number);
-        const { delta } = outcome;
-        pool = this.groups.pools.of([
-          this.groups.step({ step: MoveStep.importDelta, moveId, shard: SHARD, delta }),
-        ]);
+        const { delta, facts } = outcome;
+        const last = { step: MoveStep.importDelta, ...of, delta } as const;
+        const pool = delta.length === 0 ? 0 : this.groups.pools.of([this.groups.step(last)]);
+        return {
+          flag: 0,
+          pool,
+          activate: this.groups.step({ step: MoveStep.activate, ...of, ...facts }) + 1,
+        };
       }
+      default:
+        return nothing;
     }
-    this.#heard.set(answer, number, flag, pool);
-    this.#heard.second = pool;
-    return flag;
   }
 
   /** What the new state of a group lets others know, from now on and for ever. */
@@ -253,6 +272,11 @@ export class MoveModel {
       row[layout.pool(at)] = groups.pools.union(row[layout.pool(at)] as number, facts.pieces);
     }
   }
+}
+
+/** Of what shows only that something is not as it was meant. */
+export function asFault(what: string | undefined): Fault | undefined {
+  return what === undefined ? undefined : { what, harm: undefined };
 }
 
 export type ReportKind = 'done' | 'cancelled' | 'tooLate';

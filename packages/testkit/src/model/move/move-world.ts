@@ -1,4 +1,4 @@
-import type { Advance, Event, World } from '../search.ts';
+import type { Advance, Event, Fault, World } from '../search.ts';
 import type { Bounds } from './bounds.ts';
 import { Checks } from './checks.ts';
 import { type EventKind, Events } from './events.ts';
@@ -40,7 +40,7 @@ export class MoveWorld implements World {
     });
   }
 
-  fault(row: Uint32Array): string | undefined {
+  fault(row: Uint32Array): Fault | undefined {
     return this.#checks.fault(row);
   }
 
@@ -48,6 +48,10 @@ export class MoveWorld implements World {
     const progress = this.#schedule.advance(row);
     const { kind, left, right, fault } = this.#schedule;
     return { progress, event: { kind, left, right, fault } };
+  }
+
+  deadEnd(row: Uint32Array): Fault {
+    return this.#checks.deadEnd(row);
   }
 
   words(row: Uint32Array, { kind, left, right }: Event): string {

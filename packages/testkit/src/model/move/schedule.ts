@@ -1,8 +1,9 @@
 import { ShardState } from '@flotilla/kv';
 import { MoveStep } from '@flotilla/wire';
+import type { Fault } from '../search.ts';
 import { EventKind } from './events.ts';
 import { SHARD } from './group-facts.ts';
-import { gidOf, type MoveModel } from './move-model.ts';
+import { asFault, gidOf, type MoveModel } from './move-model.ts';
 import { Flag, type Move } from './moves.ts';
 
 export type Progress =
@@ -31,7 +32,7 @@ export class Schedule {
   left = 0;
   right = 0;
   /** What was wrong about it. */
-  fault: string | undefined;
+  fault: Fault | undefined;
 
   constructor(model: MoveModel) {
     this.#model = model;
@@ -65,7 +66,6 @@ export class Schedule {
     this.kind = kind;
     this.left = left;
     this.right = right;
-    if (this.fault !== undefined) return true;
     for (let at = 0; at < this.#next.length; at++) if (this.#next[at] !== this.#row[at]) return true;
     return false;
   }
@@ -159,7 +159,7 @@ export class Schedule {
       if (groups.facts(state).releasedCount === 0) continue;
       this.#next.set(this.#row);
       this.#next[layout.group(place)] = groups.remove(state, 0);
-      this.fault = groups.fault;
+      this.fault = asFault(groups.fault);
       return this.#went(EventKind.remove, place, 0);
     }
     return false;

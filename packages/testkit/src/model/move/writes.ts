@@ -1,4 +1,4 @@
-import { assert, utf8Encode, Writer } from '@flotilla/base';
+import { assert, concatBytes, EMPTY_BYTES, utf8Encode, Writer } from '@flotilla/base';
 import {
   beginEntry,
   blankCommand,
@@ -6,6 +6,7 @@ import {
   type Command,
   EntryBody,
   Flag,
+  ItemKind,
   Op,
   type Read,
   ReadKind,
@@ -38,6 +39,14 @@ export interface SentWrite {
 }
 
 export const KEYS: readonly string[] = ['x', 'y'];
+
+/** Every place in the order of a copy at which a page can begin: the start, and each item that may ever be. */
+export function cursorsOf(writes: readonly SentWrite[]): readonly Uint8Array[] {
+  const names = KEYS.map((key) => concatBytes(Uint8Array.of(ItemKind.record), utf8Encode(key)));
+  const clients = [...new Set(writes.map(({ client }) => client))];
+  const rows = clients.map((client) => concatBytes(Uint8Array.of(ItemKind.row), sessionOf(client, STAMP)));
+  return [EMPTY_BYTES, ...names, ...rows];
+}
 
 export const contentReads: readonly Read[] = KEYS.map((key) => ({
   ...blankRead(),
