@@ -3,13 +3,8 @@ import type { ColdCodec, StateStore } from '@flotilla/ports';
 import { type ClusterConfig, type ConfigSummary, defaultPolicy, type StoreRecord } from '@flotilla/wire';
 import { type ControllerAnswer, encodeControllerAnswer, refusal, success } from './answer.ts';
 import { AnswerTable } from './answer-table.ts';
-import {
-  type ControllerCommand,
-  type ControllerRequest,
-  commandToCold,
-  decodeControllerRequest,
-  parseControllerCommand,
-} from './command.ts';
+import { type ControllerCommand, type ControllerRequest, commandToCold } from './command.ts';
+import { decodeControllerRequest, parseControllerCommand } from './command-reader.ts';
 import { decide } from './decide.ts';
 import { type Changed, type ControllerView, changedConfig, type Decision } from './decision.ts';
 import {

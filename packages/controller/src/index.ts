@@ -15,7 +15,8 @@ export type {
   ReportCommand,
   ReportedMove,
 } from './command.ts';
-export { decodeControllerRequest, encodeControllerEntry } from './command.ts';
+export { encodeControllerEntry } from './command.ts';
+export { decodeControllerRequest } from './command-reader.ts';
 export type { ControllerGroupOptions, Preview } from './controller-group.ts';
 export { ControllerGroup, EMPTY_CONFIG } from './controller-group.ts';
 export type { ControllerEntryHead } from './format.ts';
