@@ -1,9 +1,12 @@
 import { Reader } from '@flotilla/base';
 import { ShardState } from '@flotilla/kv';
 import { EntryBody, MoveStep, Op, readEntryHead, readMoveEntry } from '@flotilla/wire';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { BenchStore } from './bench.ts';
 import { MoveBench } from './moves-bench.ts';
+
+// Whole clusters, on machines that do other things as well.
+vi.setConfig({ testTimeout: 60_000 });
 
 const groups: readonly (readonly [number, ...string[]])[] = [
   [1, 's1', 's2', 's3'],
@@ -82,7 +85,7 @@ test('a move goes on without a store of each group, and those catch up by snapsh
   for (const [key, value] of records) expect(bench.get(key)).toBe(value);
   expect(bench.lines('snapshot-installed').length).toBeGreaterThan(0);
   expect(bench.lines('move-restarted')).toEqual([]);
-}, 30_000);
+});
 
 test('a follower that comes back by snapshot in the middle of a copy goes on with it as the leader', () => {
   const bench = twoGroups({ logKeepBytes: 4_096 });
@@ -137,7 +140,7 @@ test('much that is written during a copy comes before its last page, and the sou
   expect(firstDelta).toBeGreaterThan(0);
   expect(firstDelta).toBeLessThan(steps.lastIndexOf(MoveStep.importChunk));
   for (const key of later) expect(bench.get(key)?.length).toBe(900_000);
-}, 60_000);
+});
 
 test('a move whose source is gone waits and says why, also when it is cancelled', () => {
   const bench = twoGroups();

@@ -1,8 +1,11 @@
 import { ShardState } from '@flotilla/kv';
 import { MoveStep } from '@flotilla/wire';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { BenchStore } from './bench.ts';
 import { MoveBench } from './moves-bench.ts';
+
+// Whole clusters, on machines that do other things as well.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** Two groups on stores of their own, the controller on the first three; all shards on group 1 or 2. */
 function twoGroups(options: { shardCount?: number; pieceBytes?: number } = {}): MoveBench {
