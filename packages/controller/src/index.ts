@@ -28,6 +28,6 @@ export {
 } from './format.ts';
 export { homeOf, movesBetween } from './intents.ts';
 export type { ShardLoad } from './loads.ts';
-export { decodeLoads, encodeLoads, loadOf } from './loads.ts';
+export { decodeLoads, encodeLoads } from './loads.ts';
 export type { PlanInput, PlannedMove, PlanShard } from './planner.ts';
 export { plan, planInput } from './planner.ts';

@@ -88,6 +88,19 @@ test('a group that is set aside does not make the others be levelled more eagerl
   ]);
 });
 
+test('one call sets aside at most 64 groups that cannot be relieved', () => {
+  const max = loadLimits.asideMax;
+  const around = (giants: number) => {
+    const groups = Array.from({ length: giants + 33 }, (_, at) => at + 1);
+    const loads = groups.map((gid): [number, readonly number[]] => {
+      if (gid <= giants) return [gid, [10_000, 0]];
+      return [gid, gid === giants + 1 ? [1000, 1000] : [0, 0]];
+    });
+    return level(placed(Object.fromEntries(loads)), groups).moved.size;
+  };
+  expect([around(max), around(max + 1)]).toEqual([2, 0]);
+});
+
 test('gains of less than a hundredth of what a group bears too much are not worth a copy', () => {
   expect(level(placed({ 1: [10_000, 40], 2: [0, 1], 3: [0, 1] }), [1, 2, 3]).moved.size).toBe(0);
 });

@@ -24,9 +24,12 @@ export interface LoadInput {
   readonly groups: readonly number[];
 }
 
+/** Replicas decide by these at apply, as by all of the planner: a change needs a new entry format. */
 export const loadLimits = {
   /** Shards that one call moves. */
   movesMax: 16,
+  /** Groups that one call sets aside: each costs a look at all others. */
+  asideMax: 64,
   /** Balancing begins above so many twentieths of the mean, */
   begin: 25,
   /** and ends at or below so many. */
@@ -50,6 +53,7 @@ export function levelLoads(input: LoadInput): ReadonlyMap<number, number> {
   const moved = new Map<number, number>();
   let active: readonly Bearer[] = bearersOf(input);
   let hasBegun = false;
+  let aside = 0;
   while (active.length > 1 && moved.size < loadLimits.movesMax) {
     const total = active.reduce((sum, bearer) => sum + bearer.load, 0);
     const heaviest = active.reduce((most, bearer) => (bearer.load > most.load ? bearer : most));
@@ -58,6 +62,7 @@ export function levelLoads(input: LoadInput): ReadonlyMap<number, number> {
     const excess = heaviest.load - Math.floor(total / active.length);
     const step = bestStep(active, heaviest, excess, loadLimits.movesMax - moved.size);
     if (step === undefined) {
+      if (++aside > loadLimits.asideMax) break;
       active = active.filter((bearer) => bearer !== heaviest);
       hasBegun = false;
       continue;
