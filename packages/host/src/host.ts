@@ -136,6 +136,7 @@ export class Host {
     members: readonly ReplicaPlace[],
     done: (refused: string | undefined) => void,
   ): void {
+    if (this.#stopped) return;
     this.#parts.shelf.create(group, raftId, members, (replica, refused) => {
       if (this.#stopped) return;
       if (replica !== undefined) {
@@ -151,6 +152,7 @@ export class Host {
    * and state go. `done` comes when no restart can bring it back, or with the reason why it must be asked again.
    */
   destroy(group: GroupName, done: (refused: string | undefined) => void): void {
+    if (this.#stopped) return;
     const replica = this.#parts.shelf.find(group);
     this.#parts.shelf.bury(group, (refused) => {
       if (!this.#stopped) done(refused);

@@ -9,12 +9,15 @@ import { type RunningStore, startStore } from './start-store.ts';
 
 let directory: string;
 let stores: RunningStore[];
+/** Sees each line as it is written. */
+let onLine: (event: string) => void;
 const lines: { level: LogLevel; event: string; fields: LogFields }[] = [];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'flotilla-server-'));
   stores = [];
   lines.length = 0;
+  onLine = () => {};
 });
 
 afterEach(async () => {
@@ -32,7 +35,12 @@ async function start(flags: Record<string, string> = {}): Promise<RunningStore> 
   };
   const { config } = loadConfig({ flags: { ...given, ...flags }, environment: {}, file: undefined });
   const store = await startStore(config, {
-    log: { log: (level, event, fields) => lines.push({ level, event, fields }) },
+    log: {
+      log: (level, event, fields) => {
+        lines.push({ level, event, fields });
+        onLine(event);
+      },
+    },
     onFatal: (reason) => {
       throw new Error(reason);
     },
@@ -103,6 +111,20 @@ describe('a store with everything real', () => {
     await expect(start()).rejects.toThrow(/in use/);
     // The directory of the one that failed is free again.
     await start(other);
+  });
+
+  test('that stops in the middle of its founding has its identity all the same', async () => {
+    const stopped = new Promise<void>((resolve) => {
+      onLine = (event) => {
+        if (event === 'cluster-founding') void stores[0]?.stopNow().then(resolve);
+      };
+    });
+    await start();
+    await stopped;
+    expect(lines.map(({ event }) => event)).toContain('cluster-joined');
+    const again = await start();
+    expect(again.node.clusterId).not.toBe('');
+    await ready(again);
   });
 
   test('stops once, however often it is asked', async () => {

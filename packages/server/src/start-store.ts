@@ -105,6 +105,7 @@ async function compose(
     log,
     meter,
   });
+  let identityStored: Promise<void> = Promise.resolve();
   const node = new StoreNode(
     {
       clock,
@@ -131,7 +132,7 @@ async function compose(
       shardCount: config.shards,
       tuning: hostTuningOf(config),
       onClusterId: (newClusterId, done) => {
-        directory.establish({ clusterId: newClusterId, storeId, incarnation }).then(
+        identityStored = directory.establish({ clusterId: newClusterId, storeId, incarnation }).then(
           () => {
             log.log('info', 'cluster-joined', { clusterId: newClusterId, incarnation });
             fabric.setClusterId(newClusterId);
@@ -166,6 +167,8 @@ async function compose(
     await new Promise<void>((resolve) => listener.close(resolve));
     timers.stop();
     await book.flushed();
+    // A stop in the middle of a founding comes upon a directory that is half-way to its identity.
+    await identityStored;
     await directory.close();
     log.log('info', 'store-stopped', {});
   };
