@@ -174,17 +174,12 @@ export class Answers implements BatchOwner {
   }
 
   /**
-   * The shard is arriving at the group, so that it is asked there again and nowhere else; the writes to a shard
-   * that moves stand still meanwhile, which is why the pauses are short at first.
+   * The shard is arriving at the group, so that it is asked there again and nowhere else (but an operation that
+   * was on a detour goes home); the writes to a shard that moves stand still meanwhile, which is why the pauses
+   * are short at first.
    */
   #notReady(batch: Batch, operation: Operation, retryAfterMs: number): void {
     const dispatcher = this.#dispatcher;
-    if (dispatcher.routes.gidFor(operation) !== batch.lane.group.gid) {
-      // A detour came too early: back to the source, which may be there again.
-      operation.trouble = troubles.notReady;
-      dispatcher.route(operation);
-      return;
-    }
     let delayMs = retryAfterMs;
     // With no time at all it is a read whose answer did not fit the frame any more.
     if (retryAfterMs > 0) {

@@ -1,4 +1,4 @@
-import { ReadLevel } from '@flotilla/wire';
+import { BatchStatus, ReadLevel } from '@flotilla/wire';
 import { expect, test } from 'vitest';
 import { Harness } from '../testing/harness.ts';
 import { tuning } from './options.ts';
@@ -134,6 +134,49 @@ test('a target without a leader sends its guests home again', () => {
     lose(harness, 's1');
   }
   expect(harness.doubles()).toEqual([]);
+});
+
+test('a target that takes nothing now does not keep its guests from a source that is there again', () => {
+  const harness = apart();
+  const shard = harness.cluster.shard(0);
+  shard.beginMove(7, 2);
+  harness.cluster.pushConfig();
+  harness.cluster.store('s3').script = () => ({ wait: BatchStatus.overloaded, ms: 20 });
+  lose(harness, 's1', 's2');
+  const write = harness.append(harness.cluster.keyIn(0), 'x', 30_000);
+  harness.time.advance(1000);
+  harness.cluster.store('s1').start();
+  harness.time.advance(3000);
+  expect(write.end).toBe('ok');
+  // Asked in turn with the source, not again and again.
+  const sent = harness.cluster.writes.filter((seen) => seen.gid === 2);
+  expect(sent.length).toBeGreaterThan(1);
+  expect(sent.length).toBeLessThan(30);
+});
+
+test('a detour is over as soon as a config tells more of the shard', () => {
+  const stores = ['s1', 's2', 's3', 's4'];
+  const harness = new Harness({ shards: 3, stores, groups: [1, 2, 3] }, (made) => {
+    made.places.set(1, ['s1', 's2']);
+    made.places.set(2, ['s3', 's4']);
+    made.leaders.set(2, 's4');
+  }).warm();
+  const { cluster } = harness;
+  const shard = cluster.shard(0);
+  shard.beginMove(7, 2);
+  cluster.pushConfig();
+  lose(harness, 's1', 's2');
+  cluster.store('s4').script = (seen) => {
+    if (seen.gid !== 2) return 'serve';
+    // The move was cancelled, and the shard went elsewhere since.
+    shard.moveTo(3);
+    cluster.pushConfig();
+    return { notLeader: 's3' };
+  };
+  const write = harness.append(cluster.keyIn(0), 'x');
+  untilOver(harness, write);
+  expect(write.end).toBe('ok');
+  expect(commands(harness).filter((each) => !each.startsWith('1'))).toEqual(['2 epoch 2', '3 epoch 2']);
 });
 
 test('of many moving shards one operation each makes the detour, and not more than a bounded number at once', () => {

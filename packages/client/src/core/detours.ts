@@ -1,4 +1,5 @@
 import type { Random } from '@flotilla/ports';
+import type { ClusterConfig } from '@flotilla/wire';
 import { seekDelayMs } from './back-off.ts';
 import type { Group } from './group.ts';
 import { type Detour, type Operation, Phase } from './operation.ts';
@@ -35,7 +36,7 @@ export function chooseDetours(group: Group, routes: Routes, random: Random, nowM
   const visit = (operation: Operation): void => {
     const { shard } = operation;
     if (operation.phase === Phase.done || shards.size >= tuning.detoursMax || shards.has(shard)) return;
-    operation.detour = detourOf(shard, routes);
+    operation.detour = detourOf(shard, routes.config);
     if (operation.detour !== undefined) shards.add(shard);
   };
   for (const lane of group.lanes.values()) {
@@ -49,10 +50,8 @@ function hasMoves(gid: number, routes: Routes): boolean {
   return routes.config?.shards.some(({ owner, intent }) => owner === gid && intent !== undefined) === true;
 }
 
-/** Only where nothing newer than the config is known of the shard. */
-function detourOf(shard: number, routes: Routes): Detour | undefined {
-  const record = routes.config?.shards[shard];
+function detourOf(shard: number, config: ClusterConfig | undefined): Detour | undefined {
+  const record = config?.shards[shard];
   if (record?.intent === undefined) return undefined;
-  if (record.owner !== routes.owner[shard] || record.epoch !== routes.epoch[shard]) return undefined;
   return { gid: record.intent.target, epoch: record.epoch + 1 };
 }

@@ -64,12 +64,37 @@ test('a target that takes its time is asked ever more rarely after the first qua
   ).toBe(true);
   shard.activate();
   expect(untilOver(harness, write)).toBeLessThan(1010);
-  // Waiting for a move says nothing about the next one.
-  const next = harness.write(harness.cluster.keyIn(0));
-  shard.beginMove(8, 1);
+});
+
+test('waiting for one move does not slow down the next one', () => {
+  const harness = new Harness({ shards: 3, groups: [1, 2, 3] }).warm();
+  const shard = harness.cluster.shard(0);
+  shard.beginMove(7, 2);
   shard.freeze();
-  harness.time.set(50, () => shard.activate());
-  expect(untilOver(harness, next)).toBeLessThan(70);
+  const write = harness.write(harness.cluster.keyIn(0));
+  harness.time.advance(2000);
+  shard.activate();
+  shard.beginMove(8, 3);
+  shard.freeze();
+  while (!harness.cluster.writes.some((seen) => seen.gid === 3)) harness.time.runNext();
+  harness.time.set(100, () => shard.activate());
+  expect(untilOver(harness, write)).toBeLessThan(115);
+});
+
+test('a config that is pushed makes the next question for one as quick as the first', () => {
+  const harness = new Harness({ shards: 4 }).warm();
+  const configs = countConfigs(harness);
+  harness.cluster.shard(0).owner = 9;
+  harness.cluster.pushConfig();
+  const lost = harness.write(harness.cluster.keyIn(0), {}, 30_000);
+  harness.time.advance(40_000);
+  expect(lost.end).toBe('unavailable/not-applied');
+  harness.cluster.pushConfig();
+  harness.time.advance(5000);
+  const before = configs();
+  harness.write(harness.cluster.keyIn(0));
+  harness.time.advance(30);
+  expect(configs()).toBe(before + 1);
 });
 
 test('a write that ran out of time while its shard arrived was not applied, and says what it waited for', () => {
