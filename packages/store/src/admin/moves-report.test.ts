@@ -17,6 +17,11 @@ test('moves in every state arrive as they left, and so do the groups that are le
   expect(decodeMovesReport(encodeMovesReport(report))).toEqual(report);
 });
 
+test('a move without anything optional is not taken for one that is cut off', () => {
+  const report = { moves: [plain, { ...plain, shard: 0 }], leads: [] };
+  expect(decodeMovesReport(encodeMovesReport(report))).toEqual(report);
+});
+
 test('a long reason is cut and stays readable', () => {
   const problem = `${'x'.repeat(299)}\u{1f600}`;
   const [move] = decodeMovesReport(encodeMovesReport({ moves: [{ ...plain, problem }], leads: [] })).moves;

@@ -11,7 +11,7 @@ export interface MovesReport {
 const PROBLEM_LENGTH_MAX = 300;
 /** More than a store drives and remembers: an intent for each shard, and those that ended lately. */
 const MOVES_MAX = 2 * limits.shardCountMax;
-const MOVE_BYTES_MIN = 65;
+const MOVE_BYTES_MIN = 57;
 
 /** Hot-coded: thousands of moves would break the element limit of cold values. */
 export function encodeMovesReport({ moves, leads }: MovesReport): Uint8Array {
