@@ -9,9 +9,14 @@ export { checkKey, checkLinearizability, type LinearizabilityOptions } from './c
 export type { ReplicaWatch, SurvivingLog } from './checkers/replica-watch.ts';
 export { checkScans } from './checkers/scans.ts';
 export { FaultHand } from './fault-hand.ts';
+export { Finale, type FinaleParts } from './finale.ts';
 export { replayCommand, report, summary } from './report.ts';
 export { type ClusterOptions, SimCluster } from './sim-cluster.ts';
 export { type SimulationOptions, type SimulationResult, simulate } from './simulation.ts';
+export { SimRead, SimWrite } from './workload/calls.ts';
+export { allKeys, type KeySpace, keySpace } from './workload/keys.ts';
+export { Recorder } from './workload/recorder.ts';
+export { Worker, type WorkerParts } from './workload/worker.ts';
 export { EventLog } from './world/event-log.ts';
 export { actionWords } from './world/fault-words.ts';
 export { type FaultAction, type FaultKind, faultKinds, makeSchedule } from './world/faults.ts';

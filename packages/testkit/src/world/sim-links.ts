@@ -31,6 +31,8 @@ export const quietLinks: LinkQuality = {
  */
 export class SimLinks implements LinkPolicy {
   quality: LinkQuality;
+  /** Weather of a test's own, link by link: what it adds to the delay; undefined breaks the connection. */
+  weather: LinkPolicy['route'] = () => 0;
   readonly #random: Prng;
   readonly #cuts = new Map<string, ReadonlySet<string>>();
   readonly #slow = new Map<string, { readonly link: string; readonly ms: number }>();
@@ -71,14 +73,19 @@ export class SimLinks implements LinkPolicy {
     return this.#isCut.size > 0 && this.#isCut.has(`${machineOf(from)}>${machineOf(to)}`);
   }
 
-  route(from: string, to: string, _bytes: number): number | undefined {
+  route(from: string, to: string, bytes: number): number | undefined {
     if (this.isCut(from, to)) return Number.POSITIVE_INFINITY;
+    const weatherMs = this.weather(machineOf(from), machineOf(to), bytes);
+    if (weatherMs === undefined) {
+      this.resets++;
+      return undefined;
+    }
     const { quality } = this;
     if (quality.resetProbability > 0 && this.#random.chance(quality.resetProbability)) {
       this.resets++;
       return undefined;
     }
-    let delay = quality.delayMs + this.#random.unit() * quality.jitterMs;
+    let delay = weatherMs + quality.delayMs + this.#random.unit() * quality.jitterMs;
     if (this.#random.chance(quality.tailProbability)) delay += this.#random.unit() * quality.tailMs;
     if (this.#slow.size > 0) {
       const link = linkName(machineOf(from), machineOf(to));

@@ -1,6 +1,6 @@
 import { type Entry, hexEncode, type Prng } from '@flotilla/base';
 import type { HostTuning, Replica } from '@flotilla/host';
-import type { StateView } from '@flotilla/ports';
+import type { LogStore, StateView } from '@flotilla/ports';
 import { MemoryLogStore, MemoryStateStore, type MemoryWorld } from '@flotilla/storage';
 import { StoreNode } from '@flotilla/store';
 import { Fabric, type MemoryNetwork, PlainColdCodec, RunLengthCompressor } from '@flotilla/transport';
@@ -112,6 +112,11 @@ export class SimStore {
   /** What its disk holds of the state right now, as far as it was applied. */
   get state(): StateView {
     return this.#state;
+  }
+
+  /** What its disk holds of the logs of its groups. */
+  get log(): LogStore {
+    return this.#log;
   }
 
   /** Undefined while the process does not run. */
