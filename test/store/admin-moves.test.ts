@@ -1,3 +1,4 @@
+import { utf8Encode, Xxh64 } from '@flotilla/base';
 import {
   type ChangeResult,
   FrameKind,
@@ -5,6 +6,7 @@ import {
   parseAdminResult,
   readConfig,
   type StatusPage,
+  shardOf,
 } from '@flotilla/wire';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Bench, type BenchStore, type RawClient } from './bench.ts';
@@ -290,11 +292,15 @@ describe('load', () => {
       return [...shards.entries()].flatMap(([shard, { owner }]) => (owner === 1 ? [shard] : [])).slice(0, 2);
     };
     const shards = hot();
+    const keys = shards.map((shard) => {
+      for (let at = 0; ; at++)
+        if (shardOf(utf8Encode(`hot${at}`), SHARDS, new Xxh64()) === shard) return `hot${at}`;
+    });
     const busy = (store: BenchStore, seconds: number): void => {
       const writer = bench.client(store);
-      for (let at = 0; at < seconds * 50; at++) {
-        for (const shard of shards) writer.put([`hot${at}`], SHARDS, { gid: 1, shard });
-        bench.run(20);
+      for (let at = 0; at < seconds * 5; at++) {
+        for (const key of keys) writer.put([key], SHARDS, { gid: 1 });
+        bench.run(200);
       }
       writer.close();
     };
