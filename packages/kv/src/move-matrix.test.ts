@@ -213,6 +213,8 @@ function* variants(reference: MoveReference, moveId: number): Generator<PlainSte
   for (const from of [pos - 1, pos, pos + 1]) {
     for (const to of [pos, pos + 1, pos + 2]) if (from <= to) yield delta(moveId, from, to, changes);
   }
+  yield delta(moveId, pos, pos + 1, [item(A, 1, 'older'), item(M_KEY, 1, 'older'), item(Z, 1), item(ROW, 1)]);
+  yield delta(moveId, pos, pos + 1, [gone(A, 1), gone(M_KEY, 1), gone(ROW, 1), gone(recordName('b'), 1)]);
   yield* amiss(moveId, staged?.cursor ?? '', pos);
   const right = sumOf(reference.items);
   for (const final of [pos, pos + 1]) {

@@ -64,9 +64,9 @@ export class MoveSource {
     if (open === undefined) return notGiven(shard, moveId);
     if (shard.state === ShardState.serving) {
       if (!isGivenBy(shard, moveId, step.epoch)) return notGiven(shard, moveId);
-      const exact = this.#index.exactOpenBytes(open, Math.max(pos, open.r0));
+      const exact = this.#index.exactOpenBytes(open, pos);
       if (exact === undefined || pos < open.r0 || pos > shard.revision) {
-        const openBytes = exact ?? this.#index.talliedBytes(open, Math.max(pos, open.r0));
+        const openBytes = exact ?? this.#index.talliedBytes(open, pos);
         return { answer: MoveAnswer.notYet, openBytes, r0: open.r0 };
       }
       shard.freeze(moveId, step.target, time);
@@ -102,7 +102,7 @@ export class MoveSource {
         if (shard.revision < question.minView) return { verdict: Verdict.behind, revision: shard.revision };
         return {
           verdict: Verdict.page,
-          openBytes: this.#index.talliedBytes(open, Math.max(question.minView, open.r0)),
+          openBytes: this.#index.talliedBytes(open, question.minView),
           totalBytes: shard.recordBytes,
           page: this.#reader.page(shard, question.moveId, question.cursor),
         };

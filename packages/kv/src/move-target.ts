@@ -157,10 +157,11 @@ function mayBegin(shard: Shard, step: BeginImport): boolean {
   switch (shard.state) {
     case ShardState.absent:
       return true;
+    case ShardState.frozen:
+      // By an older move, since this one is above the fence.
+      return true;
     case ShardState.serving:
       return false;
-    case ShardState.frozen:
-      return shard.moveId < step.moveId;
     case ShardState.importing:
       // A late one of the same move must not throw the copy away.
       if (shard.moveId === step.moveId) return step.base > (shard.staging?.pos ?? 0);

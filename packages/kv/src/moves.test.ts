@@ -252,6 +252,15 @@ describe('the freeze', () => {
     move.target.restart();
     expect(move.target.group.dueAt()).toBe(due);
   });
+
+  test('takes the due times of sessions along, and none of records that went meanwhile', () => {
+    const move = copied((rig) => rig.put('t', 'x', { flags: Flag.ttl, ttl: 500 }));
+    const { now } = move.source;
+    move.source.run({ op: Op.delete, key: bytes('t') });
+    move.source.put('u', 'x', { flags: Flag.ttl, ttl: 2 * sessionLimits.life });
+    move.finish();
+    expect(move.target.group.dueAt()).toBe(now + sessionLimits.life);
+  });
 });
 
 describe('sessions over a move', () => {

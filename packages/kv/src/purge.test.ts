@@ -156,6 +156,20 @@ describe('a crash', () => {
     expect(new Move(back, move.target).given).toMatchObject({ state: ShardState.frozen });
   });
 
+  test('of what was applied takes the drop with it, also in a group that is only loaded again', () => {
+    const move = rigs();
+    move.begin();
+    move.copy();
+    move.finish();
+    move.source.group.flush();
+    const before = contentOf(move.source, 0);
+    move.forget();
+    move.source.group.load();
+    move.source.group.durable(move.source.index);
+    expect(releasedBy(move.source)).toBe(0);
+    expect(contentOf(move.source, 0)).toEqual(before);
+  });
+
   test('after it leaves it to the next start, which finds every generation that nobody names', () => {
     const move = rigs();
     move.source.activate(2, 1);
