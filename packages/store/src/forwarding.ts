@@ -1,5 +1,5 @@
 import { EMPTY_BYTES, Reader, type StoreId, Writer } from '@flotilla/base';
-import { Lane, type PeerLinks, type TimerId, type Timers } from '@flotilla/ports';
+import { Lane, type PeerLinks, type Random, type TimerId, type Timers } from '@flotilla/ports';
 import { FrameKind, limits } from '@flotilla/wire';
 
 /** A question passes through this many stores at most: whoever is asked may know somebody better once. */
@@ -32,16 +32,19 @@ export class Forwarding {
   readonly #timers: Timers;
   readonly #onQuestion: (from: StoreId, question: ForwardedQuestion) => void;
   readonly #pending = new Map<number, Pending>();
-  #lastId = 0;
+  #lastId: number;
 
   constructor(
     links: PeerLinks,
     timers: Timers,
+    random: Random,
     onQuestion: (from: StoreId, question: ForwardedQuestion) => void,
   ) {
     this.#links = links;
     this.#timers = timers;
     this.#onQuestion = onQuestion;
+    // An answer to a question of this store's life before must not pass for the answer to one of now.
+    this.#lastId = random.u32() * 2 ** 20;
   }
 
   ask(

@@ -124,9 +124,14 @@ export class StoreNode {
         else this.#router.fromClient(cold, connection.remoteAddress, reply);
       },
     });
-    this.#forwarding = new Forwarding(ports.links, ports.timers, (from, question) => {
-      this.#router.fromStore(from, question.cold, question.hops, question.answer);
-    });
+    this.#forwarding = new Forwarding(
+      ports.links,
+      ports.timers,
+      ports.random.fork('forwarding'),
+      (from, question) => {
+        this.#router.fromStore(from, question.cold, question.hops, question.answer);
+      },
+    );
     const moves = (): readonly MoveProgress[] => this.moves();
     const loads = new LoadMeter(host, now);
     const watch = new MoveWatch(moves, now);
