@@ -12,8 +12,8 @@ import type { SimClient } from './world/sim-client.ts';
 /** Everything must be well again this long after the last fault, and each thing that is asked for be done. */
 const LIVENESS_MS = 30_000;
 assert(LIVENESS_MS >= 10_000, 'elections need their time');
-const ANSWER_MS = 5_000;
-const ASK_AGAIN_MS = 500;
+/** Everything that is stored is looked through each time. */
+const LEFTOVERS_LOOK_MS = 500;
 /** A group that joins at the end, so that what was placed by hand is balanced, too. */
 const LAST_GID = 9_999;
 
@@ -106,24 +106,9 @@ export class Finale {
     return config;
   }
 
-  /** Asks until it is granted, or refused for good. */
   #ask<M extends AdminMethod>(method: M, params: Omit<AdminParams[M], 'requestId'>): void {
-    const { core, timers } = this.#client;
-    let isGranted = false;
-    let trouble = 'no answer';
-    const full = { requestId: core.requestId(), ...params } as AdminParams[M];
-    const attempt = (): void => {
-      core.admin(method, full, core.deadlineMs(ANSWER_MS), (call) => {
-        isGranted = call.failure === undefined;
-        trouble = call.failure?.message ?? '';
-        if (!isGranted) timers.set(ASK_AGAIN_MS, attempt);
-      });
-    };
-    attempt();
-    this.#within(
-      () => isGranted,
-      () => `${method} was not granted (${trouble})`,
-    );
+    const trouble = this.#cluster.ask(this.#client, method, params, LIVENESS_MS);
+    if (trouble !== undefined) this.#fail(`${method} was not granted (${trouble})`);
   }
 
   /**
@@ -167,12 +152,16 @@ export class Finale {
         return found === '';
       },
       () => found,
+      LEFTOVERS_LOOK_MS,
     );
   }
 
-  #within(isDone: () => boolean, what: () => string): void {
-    if (this.#cluster.world.waitFor(isDone, LIVENESS_MS, 20)) return;
+  #within(isDone: () => boolean, what: () => string, everyMs = 20): void {
+    if (!this.#cluster.world.waitFor(isDone, LIVENESS_MS, everyMs)) this.#fail(what());
+  }
+
+  #fail(what: string): never {
     const after = `${LIVENESS_MS / 1000} s after nothing was in the way any more`;
-    throw new CheckFailure('liveness', `${what()} ${after}`, this.#cluster.describe());
+    throw new CheckFailure('liveness', `${what} ${after}`, this.#cluster.describe());
   }
 }

@@ -1,6 +1,6 @@
 import { assert, must } from '@flotilla/base';
 import type { HostTuning } from '@flotilla/host';
-import type { ClusterConfig } from '@flotilla/wire';
+import type { AdminMethod, AdminParams, ClusterConfig } from '@flotilla/wire';
 import { CheckFailure } from './checkers/failure.ts';
 import { EntryWatch } from './entry-watch.ts';
 import { SimClient } from './world/sim-client.ts';
@@ -19,6 +19,8 @@ export interface ClusterOptions {
 /** Replicas of one data group, as long as there are so many stores. */
 const REPLICAS = 3;
 const CONFIG_WATCH_MS = 25;
+const ANSWER_MS = 5_000;
+const ASK_AGAIN_MS = 200;
 
 /** A whole cluster in one process: real stores and clients on a simulated world. */
 export class SimCluster {
@@ -83,25 +85,37 @@ export class SimCluster {
       gid: at + 1,
       stores: this.#placesOf(at),
     }));
-    let isJoined = false;
-    const join = (): void => {
-      const params = { requestId: admin.core.requestId(), plan: false, groups };
-      admin.core.admin('join', params, admin.core.deadlineMs(10_000), (call) => {
-        if (call.failure === undefined) isJoined = true;
-        else if (call.failure.code === 'refused') admin.timers.set(200, join);
-        else this.#fail(`the groups could not join: ${call.failure.message}`);
-      });
-    };
     if (!this.world.waitFor(() => this.#knownStores() === this.stores.length, 15_000)) {
       this.#fail('the cluster was not founded within 15 s');
     }
-    join();
-    if (!this.world.waitFor(() => isJoined, 15_000)) this.#fail('the groups did not join within 15 s');
+    const trouble = this.ask(admin, 'join', { plan: false, groups }, 15_000);
+    if (trouble !== undefined) this.#fail(`the groups did not join within 15 s: ${trouble}`);
     if (!this.world.waitFor(() => this.#unserved() === 0, 15_000)) {
       this.#fail(`${this.#unserved()} shards are not served 15 s after their groups joined`);
     }
     for (const store of this.stores) store.isSupervised = false;
     this.#watchConfigs();
+  }
+
+  /** Lets time pass while this is asked for again and again, until it is granted; else why it was not. */
+  ask<M extends AdminMethod>(
+    { core, timers }: SimClient,
+    method: M,
+    params: Omit<AdminParams[M], 'requestId'>,
+    atMostMs: number,
+  ): string | undefined {
+    let isGranted = false;
+    let trouble = 'no answer';
+    const full = { requestId: core.requestId(), ...params } as AdminParams[M];
+    const attempt = (): void => {
+      core.admin(method, full, core.deadlineMs(ANSWER_MS), (call) => {
+        isGranted = call.failure === undefined;
+        trouble = call.failure?.message ?? '';
+        if (!isGranted) timers.set(ASK_AGAIN_MS, attempt);
+      });
+    };
+    attempt();
+    return this.world.waitFor(() => isGranted, atMostMs) ? undefined : trouble;
   }
 
   /** The newest config that the controller group decided on. */

@@ -11,7 +11,7 @@ import { FaultHand } from './fault-hand.ts';
 import { Finale } from './finale.ts';
 import { type ClusterOptions, SimCluster } from './sim-cluster.ts';
 import { type KeySpace, keySpace } from './workload/keys.ts';
-import { Operator, type OperatorParts } from './workload/operator.ts';
+import { type Decision, Operator } from './workload/operator.ts';
 import { Recorder } from './workload/recorder.ts';
 import { caretaker, moveShard, shuffler } from './workload/wishes.ts';
 import { Worker, type WorkerSabotage } from './workload/worker.ts';
@@ -71,6 +71,8 @@ export interface SimulationResult {
 const SHARD_COUNTS = [16, 24, 32] as const;
 /** From one item or little more to the most that there is. */
 const PIECES_BYTES = [64, 512, 4_096, 32_768, limits.importPieceBytes] as const;
+/** What the moves into one store may copy per second; 0 is no limit. */
+const COPIES_BYTES = [0, 20_000, 4_000, 1_000] as const;
 /** Some operators move leaders about all the time. */
 const OPERATOR_PAUSES_MS = [400, 2_000, 6_000] as const;
 /** What may happen to stores that are just about to meet, and for how long. */
@@ -167,6 +169,7 @@ class Simulation {
     const { world } = this.#cluster;
     if (this.#random.chance(0.2)) this.#troubleFounding();
     this.#cluster.found();
+    if (this.#options.movesMs !== undefined) this.#setPolicy();
     world.events.tell('the cluster is ready');
     this.#startLoad();
     this.#startOperators();
@@ -184,6 +187,15 @@ class Simulation {
     // Until the state of the last entries is committed, and thereby compared.
     world.time.advance(200);
     this.#check();
+  }
+
+  /** Half of all clusters copy so slowly that much happens meanwhile. */
+  #setPolicy(): void {
+    const moveBytesPerSecond = COPIES_BYTES[this.#random.below(COPIES_BYTES.length)] as number;
+    const params = { auto: undefined, moveBytesPerSecond, movesPerStore: undefined };
+    const client = this.#cluster.addClient('policy');
+    const trouble = this.#cluster.ask(client, 'policy', params, 10_000);
+    if (trouble !== undefined) throw new CheckFailure('liveness', `no policy could be set: ${trouble}`);
   }
 
   #startLoad(): void {
@@ -222,7 +234,7 @@ class Simulation {
     this.#startOperator('shuffler', SHUFFLES_RARER * movesMs, shuffler(MOVING_GROUPS_MIN, MOVING_GROUPS_MAX));
   }
 
-  #startOperator(name: string, meanPauseMs: number, decide: OperatorParts['decide']): void {
+  #startOperator(name: string, meanPauseMs: number, decide: Decision): void {
     const { world, stores } = this.#cluster;
     const operator = new Operator({
       name,

@@ -10,8 +10,14 @@ export type Wish = {
     readonly params: Omit<AdminParams[M], 'requestId'>;
     /** For the story. */
     readonly words: string;
+  } & {
+    /** What to ask for soon afterwards, while this is under way. */
+    readonly soonThen?: Decision;
   };
 }[AdminMethod];
+
+/** What to ask for now; undefined: nothing, this time. */
+export type Decision = (situation: Situation) => Wish | undefined;
 
 /** What an operator knows as it decides. */
 export interface Situation {
@@ -29,11 +35,11 @@ export interface OperatorParts {
   readonly stores: readonly string[];
   readonly config: () => ClusterConfig | undefined;
   readonly meanPauseMs: number;
-  /** What to ask for now; undefined: nothing, this time. */
-  readonly decide: (situation: Situation) => Wish | undefined;
+  readonly decide: Decision;
 }
 
 const DEADLINE_MS = 5_000;
+const SOON_MS_MAX = 400;
 
 /** A person who runs the cluster, at any bad moment: decides, asks, waits for the answer, pauses. */
 export class Operator {
@@ -46,18 +52,22 @@ export class Operator {
   }
 
   start(): void {
-    const { client, random, meanPauseMs } = this.#parts;
-    client.timers.set((0.3 + 1.4 * random.unit()) * meanPauseMs, () => {
-      if (!this.#stopped) this.#next();
-    });
+    const { random, meanPauseMs, decide } = this.#parts;
+    this.#later((0.3 + 1.4 * random.unit()) * meanPauseMs, decide);
   }
 
   stop(): void {
     this.#stopped = true;
   }
 
-  #next(): void {
-    const { client, random, stores, decide } = this.#parts;
+  #later(pauseMs: number, decide: Decision): void {
+    this.#parts.client.timers.set(pauseMs, () => {
+      if (!this.#stopped) this.#next(decide);
+    });
+  }
+
+  #next(decide: Decision): void {
+    const { client, random, stores } = this.#parts;
     const config = this.#parts.config();
     const wish = config && decide({ random, stores, config });
     if (wish === undefined) {
@@ -69,14 +79,16 @@ export class Operator {
     // A request without effect takes no id and ignores one.
     const params = { requestId: core.requestId(), ...wish.params } as AdminParams[AdminMethod];
     core.admin(wish.method, params, core.deadlineMs(DEADLINE_MS), (call) => {
-      this.#done(wish.words, call.failure?.message);
+      this.#done(wish, call.failure?.message);
     });
   }
 
-  #done(what: string, failure: string | undefined): void {
+  #done({ words, soonThen }: Wish, failure: string | undefined): void {
     this.isBusy = false;
-    const { name, events } = this.#parts;
-    events.tell(() => `${name}: ${what}: ${failure ?? 'done'}`);
-    if (!this.#stopped) this.start();
+    const { name, events, random } = this.#parts;
+    events.tell(() => `${name}: ${words}: ${failure ?? 'done'}`);
+    if (this.#stopped) return;
+    if (soonThen === undefined) this.start();
+    else this.#later(random.unit() ** 2 * SOON_MS_MAX, soonThen);
   }
 }

@@ -1,10 +1,8 @@
 import type { Prng } from '@flotilla/base';
 import type { ClusterConfig } from '@flotilla/wire';
-import type { Situation, Wish } from './operator.ts';
+import type { Decision } from './operator.ts';
 
 /** What operators ask for. Nothing here need succeed, and much of it is refused. */
-
-type Decision = (situation: Situation) => Wish | undefined;
 
 /** One of several, by weight. */
 function oneOf(...choices: readonly (readonly [weight: number, decide: Decision])[]): Decision {
@@ -62,13 +60,17 @@ function leaveOf(groupsMin: number): Decision {
   };
 }
 
+/** Some have second thoughts, while the copy is under way. */
 export const moveShard: Decision = ({ random, config }) => {
   const shard = random.below(config.shards.length);
   const gids = config.groups.map((group) => group.gid);
   const others = gids.filter((gid) => gid !== config.shards[shard]?.owner);
   if (others.length === 0) return undefined;
   const gid = pick(random, others);
-  return { method: 'move', params: { plan: false, shard, gid }, words: `move of shard ${shard} to ${gid}` };
+  const wish = { plan: false, shard, gid };
+  const words = `move of shard ${shard} to ${gid}`;
+  if (!random.chance(0.35)) return { method: 'move', params: wish, words };
+  return { method: 'move', params: wish, words, soonThen: random.chance(0.6) ? cancelSome : pauseSome };
 };
 
 const rebalance: Decision = ({ random }) => ({
@@ -77,7 +79,7 @@ const rebalance: Decision = ({ random }) => ({
   words: 'rebalance',
 });
 
-const POLICY_BYTES = [0, 2_000, 20_000, 200_000, 16_777_216];
+const POLICY_BYTES = [0, 500, 2_000, 10_000, 16_777_216];
 
 const changePolicy: Decision = ({ random }) => {
   const movesPerStore = random.chance(0.5) ? 1 + random.below(4) : undefined;
@@ -101,6 +103,10 @@ function ofMove(method: 'cancel' | 'pause' | 'resume', wanted: (paused: boolean)
   };
 }
 
+const cancelSome = ofMove('cancel', () => true);
+const pauseSome = ofMove('pause', (paused) => !paused);
+const resumeSome = ofMove('resume', (paused) => paused);
+
 export function openMoves(config: ClusterConfig): { moveId: number; shard: number; paused: boolean }[] {
   return config.shards.flatMap(({ intent }, shard) =>
     intent === undefined ? [] : [{ moveId: intent.moveId, shard, paused: intent.paused }],
@@ -117,9 +123,9 @@ export function shuffler(groupsMin: number, groupsMax: number): Decision {
   return oneOf(
     [14, joinOf(groupsMax)],
     [14, leaveOf(groupsMin)],
-    [20, ofMove('cancel', () => true)],
-    [10, ofMove('pause', (paused) => !paused)],
-    [16, ofMove('resume', (paused) => paused)],
+    [10, cancelSome],
+    [5, pauseSome],
+    [26, resumeSome],
     [10, rebalance],
     [10, changePolicy],
     [6, askForMoves],

@@ -70,9 +70,9 @@ export class SimWorld {
         this.events.mixText(EventKind.log, event);
         this.logged.set(event, (this.logged.get(event) ?? 0) + 1);
         this.events.tell(() => `${node} ${event} ${fieldWords(fields)}`);
-        if (level === 'error') {
-          throw new CheckFailure('no error', `${node} logged ${event} ${fieldWords(fields)}`);
-        }
+        if (level !== 'error') return;
+        const checker = event === 'move-digest-mismatch' ? 'digest' : 'no error';
+        throw new CheckFailure(checker, `${node} logged ${event} ${fieldWords(fields)}`);
       },
     };
   }

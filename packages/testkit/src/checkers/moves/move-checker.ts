@@ -136,8 +136,10 @@ export class MoveChecker {
     what: () => string,
   ): void {
     const changed = differences(expected, after);
-    if (changed.length === 0) return;
-    if (changed.includes('revision')) {
+    // Also where a staging counts them: a command has no business there.
+    const executes = after.revision !== expected.revision;
+    if (changed.length === 0 && !executes) return;
+    if (executes) {
       const rule = expected.state === 'serving' ? 'exactly once' : 'one owner';
       this.#fail(rule, shard, `group ${group.name} ${what()}`);
     }
