@@ -33,14 +33,18 @@ export function checkPatches(patches: readonly Patch[]): void {
   }
 }
 
-/** From now on modules are loaded with these patches. Only before any of them was loaded. */
-export function loadWith(patches: readonly Patch[]): void {
+/**
+ * From now on modules are loaded with these patches; before that nothing may be loaded that they concern. Returns
+ * the patches whose module was not loaded until now.
+ */
+export function loadWith(patches: readonly Patch[]): () => readonly Patch[] {
   checkPatches(patches);
   const byUrl = new Map<string, Patch[]>();
   for (const patch of patches) {
     const url = pathToFileURL(join(root, patch.file)).href;
     byUrl.set(url, [...(byUrl.get(url) ?? []), patch]);
   }
+  const made = new Set<Patch>();
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
@@ -48,8 +52,12 @@ export function loadWith(patches: readonly Patch[]): void {
       if (wanted === undefined) return loaded;
       const { source } = loaded;
       let text = typeof source === 'string' ? source : new TextDecoder().decode(source as ArrayBuffer);
-      for (const patch of wanted) text = patched(text, patch);
+      for (const patch of wanted) {
+        text = patched(text, patch);
+        made.add(patch);
+      }
       return { ...loaded, source: text };
     },
   });
+  return () => patches.filter((patch) => !made.has(patch));
 }

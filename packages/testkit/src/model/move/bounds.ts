@@ -14,6 +14,8 @@ export interface Bounds {
   /** A move may be ordered while another is open. */
   readonly redirects: boolean;
   readonly cancels: number;
+  /** How often people let a group leave or join again. */
+  readonly leaves: number;
   readonly trims: number;
   /** How often a client may give up a write whose outcome it does not know. */
   readonly giveUps: number;
@@ -30,6 +32,8 @@ export interface Bounds {
   /** Log times 0 to this are about, each a unit after the one before. */
   readonly timeMax: number;
   readonly unitMs: number;
+  /** Too large to be explored: random walks. */
+  readonly walks: boolean;
   /** What is switched off, so that what stands behind it has to hold. */
   readonly patches: readonly Patch[];
 }
@@ -55,6 +59,7 @@ const least = {
   moves: 1,
   redirects: false,
   cancels: 0,
+  leaves: 0,
   trims: 0,
   giveUps: 0,
   programs: [],
@@ -64,6 +69,7 @@ const least = {
   damages: 0,
   timeMax: 0,
   unitMs: 1,
+  walks: false,
   patches: [],
 };
 
@@ -71,56 +77,10 @@ const least = {
 export const allBounds: readonly Bounds[] = [
   {
     ...least,
-    name: 'one-write',
-    about: 'there and back with one write and its retries',
-    moves: 2,
-    cancels: 1,
-    programs: [[x1]],
-  },
-  {
-    ...least,
     name: 'two-writes',
     about: 'two keys in two pages, and a floor that rises',
     programs: [[x1, y2]],
     pieceBytes: ALL_PIECES,
-    changesEarly: true,
-  },
-  {
-    ...least,
-    name: 'early-changes',
-    about: 'changes between pages, from replicas of any age',
-    programs: [[x1], [x3, y2]],
-    changesEarly: true,
-  },
-  {
-    ...least,
-    name: 'trimmed',
-    about: 'change indexes that are cut before the target has seen them',
-    trims: 1,
-    cancels: 1,
-    programs: [[x1, y2]],
-    changesEarly: true,
-  },
-  {
-    ...least,
-    name: 'deletes',
-    about: 'keys that go and come again while they are copied',
-    programs: [[x1, deleteX, x3]],
-    changesEarly: true,
-  },
-  {
-    ...least,
-    name: 'range-deletes',
-    about: 'many keys under one revision',
-    trims: 1,
-    programs: [[x1, y2, { op: 'deleteAll' }]],
-    changesEarly: true,
-  },
-  {
-    ...least,
-    name: 'conditions',
-    about: 'conditions that fail, whose result must travel',
-    programs: [[x1, deleteX], [appendXIfAbsent]],
     changesEarly: true,
   },
   {
@@ -139,12 +99,50 @@ export const allBounds: readonly Bounds[] = [
   },
   {
     ...least,
-    name: 'late-removal',
-    about: 'leftovers that each replica deletes whenever it likes',
+    name: 'deletes',
+    about: 'keys that go and come again while they are copied',
+    programs: [[x1, deleteX, x3]],
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'range-deletes',
+    about: 'many keys under one revision',
+    trims: 1,
+    programs: [[x1, y2, { op: 'deleteAll' }]],
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'one-write',
+    about: 'there and back with one write and its retries',
     moves: 2,
     cancels: 1,
     programs: [[x1]],
-    removesLate: true,
+  },
+  {
+    ...least,
+    name: 'conditions',
+    about: 'conditions that fail, whose result must travel',
+    programs: [[x1, deleteX], [appendXIfAbsent]],
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'trimmed',
+    about: 'change indexes that are cut before the target has seen them',
+    trims: 1,
+    cancels: 1,
+    programs: [[x1, y2]],
+    changesEarly: true,
+  },
+  {
+    ...least,
+    name: 'give-ups',
+    about: 'a client that gives up and whose write comes late',
+    moves: 2,
+    giveUps: 1,
+    programs: [[x1, y2]],
   },
   {
     ...least,
@@ -155,11 +153,10 @@ export const allBounds: readonly Bounds[] = [
   },
   {
     ...least,
-    name: 'three-groups',
-    about: 'the same with a third group',
-    groups: 3,
-    moves: 3,
-    cancels: 2,
+    name: 'early-changes',
+    about: 'changes between pages, from replicas of any age',
+    programs: [[x1], [x3, y2]],
+    changesEarly: true,
   },
   {
     ...least,
@@ -173,29 +170,29 @@ export const allBounds: readonly Bounds[] = [
   },
   {
     ...least,
-    name: 'redirects',
-    about: 'moves that are sent elsewhere while they run',
+    name: 'three-groups',
+    about: 'the same with a third group',
     groups: 3,
     moves: 3,
+    cancels: 2,
+  },
+  {
+    ...least,
+    name: 'leaves',
+    about: 'groups that leave, end with their last shard, and are founded anew',
+    groups: 3,
+    leaves: 3,
     redirects: true,
     cancels: 1,
   },
   {
     ...least,
-    name: 'give-ups',
-    about: 'a client that gives up and whose write comes late',
+    name: 'late-removal',
+    about: 'leftovers that each replica deletes whenever it likes',
     moves: 2,
-    giveUps: 1,
-    programs: [[x1, y2]],
-  },
-  {
-    ...least,
-    name: 'sessions',
-    about: 'sessions that expire, on logs whose times differ',
-    moves: 1,
-    programs: [[x1, y2]],
-    timeMax: 3,
-    unitMs: 900_000,
+    cancels: 1,
+    programs: [[x1]],
+    removesLate: true,
   },
   {
     ...least,
@@ -209,6 +206,24 @@ export const allBounds: readonly Bounds[] = [
     ],
     timeMax: 2,
     unitMs: 1000,
+  },
+  {
+    ...least,
+    name: 'redirects',
+    about: 'moves that are sent elsewhere while they run',
+    groups: 3,
+    moves: 3,
+    redirects: true,
+    cancels: 1,
+  },
+  {
+    ...least,
+    name: 'sessions',
+    about: 'sessions that expire, on logs whose times differ',
+    moves: 1,
+    programs: [[x1, y2]],
+    timeMax: 3,
+    unitMs: 900_000,
   },
   {
     ...least,
@@ -237,5 +252,41 @@ export const allBounds: readonly Bounds[] = [
     cancels: 2,
     trims: 1,
     programs: [[x1], [x3]],
+  },
+  {
+    ...least,
+    name: 'wide',
+    about: 'random walks: three groups, two clients, everything at once but time',
+    groups: 3,
+    moves: 6,
+    redirects: true,
+    cancels: 4,
+    trims: 3,
+    giveUps: 1,
+    programs: [
+      [x1, deleteX, y2],
+      [x3, appendXIfAbsent, { op: 'deleteAll' }],
+    ],
+    pieceBytes: ALL_PIECES,
+    changesEarly: true,
+    removesLate: true,
+    walks: true,
+  },
+  {
+    ...least,
+    name: 'wide-times',
+    about: 'random walks: two clients, sessions and records that expire, logs whose times differ',
+    moves: 4,
+    cancels: 2,
+    trims: 2,
+    programs: [
+      [x1, { op: 'put', key: 'y', value: '5', ttl: 1 }, deleteX],
+      [{ op: 'putIfAbsent', key: 'y', value: '6', ttl: 2 }, x3],
+    ],
+    pieceBytes: ALL_PIECES,
+    changesEarly: true,
+    timeMax: 4,
+    unitMs: 900_000,
+    walks: true,
   },
 ];

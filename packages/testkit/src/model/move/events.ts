@@ -9,7 +9,7 @@ import { Counter } from './layout.ts';
 import { resultText } from './ledger.ts';
 import { legal } from './legal.ts';
 import { asFault, type MoveModel } from './move-model.ts';
-import { flagsOf, hasBase } from './moves.ts';
+import { Flag, flagsOf, hasBase } from './moves.ts';
 import type { SentWrite } from './writes.ts';
 
 /** One event of a search, in numbers; `words.ts` has it in words. */
@@ -28,6 +28,8 @@ export const EventKind = {
   remove: 5,
   /** A damaged page is applied: place, entry. */
   damage: 6,
+  /** The stores of a group that the config names no more drop it: place. */
+  drop: 7,
 } as const;
 export type EventKind = (typeof EventKind)[keyof typeof EventKind];
 
@@ -69,8 +71,10 @@ export class Events {
     this.#orders(count);
     this.#clients();
     for (let place = 0; place < model.layout.groups; place++) {
+      if (row[model.layout.group(place)] === model.gone) continue;
       this.#time(place);
       this.#removals(place);
+      if (model.isLeftOver(row, place)) this.#drop(place);
     }
   }
 
@@ -137,8 +141,15 @@ export class Events {
     if (legal.tooLate(flags)) this.#command(model.report(this.#row, at, 'tooLate'));
   }
 
+  /** A group that was dropped, or is another one by now, hears nothing of a move. */
+  #reaches(word: number, place: number, gone: number): boolean {
+    const { layout } = this.#model;
+    return (flagsOf(word) & gone) === 0 && this.#row[layout.group(place)] !== this.#model.gone;
+  }
+
   #ofFirst(at: number, word: number): void {
     const { target } = this.#model.moves.move(word);
+    if (!this.#reaches(word, target, Flag.targetGone)) return;
     this.#step(target, this.#model.entry(this.#row, at, MoveStep.activateEmpty));
     if (legal.cancel(flagsOf(word))) this.#ask(target, at, this.#model.entry(this.#row, at, MoveStep.abort));
   }
@@ -146,6 +157,7 @@ export class Events {
   #inSource(at: number, word: number, place: number): void {
     const model = this.#model;
     const { moveId } = model.moves.move(word);
+    if (!this.#reaches(word, place, Flag.sourceGone)) return;
     const flags = flagsOf(word);
     const { status } = model.facts(this.#row, place);
     const open = status?.openExport?.moveId === moveId ? status.openExport : undefined;
@@ -176,6 +188,7 @@ export class Events {
   #inTarget(at: number, word: number): void {
     const { layout, moves } = this.#model;
     const { target: place } = moves.move(word);
+    if (!this.#reaches(word, place, Flag.targetGone)) return;
     for (let base = 0; base < 16; base++) {
       if (!hasBase(word, base)) continue;
       this.#step(place, this.#model.entry(this.#row, at, MoveStep.beginImport, base));
@@ -233,6 +246,12 @@ export class Events {
     this.#tell(EventKind.command, command, 0, undefined);
   }
 
+  #drop(place: number): void {
+    this.#next.set(this.#row);
+    this.#next[this.#model.layout.group(place)] = this.#model.gone;
+    this.#tell(EventKind.drop, place, 0, undefined);
+  }
+
   /** What people order. */
   #orders(count: number): void {
     const model = this.#model;
@@ -242,6 +261,12 @@ export class Events {
     const mayMove = layout.count(this.#row, Counter.moves) < bounds.moves && count < layout.moves;
     if (mayMove && (intent === undefined || bounds.redirects)) {
       for (const { gid } of config.groups) this.#command(model.moveOrder(gid), Counter.moves);
+    }
+    if (layout.count(this.#row, Counter.leaves) < bounds.leaves) {
+      for (let gid = 1; gid <= layout.groups; gid++) {
+        this.#command(model.leaveOrder(gid), Counter.leaves);
+        this.#command(model.joinOrder(gid), Counter.leaves);
+      }
     }
     if (intent === undefined || layout.count(this.#row, Counter.cancels) >= bounds.cancels) return;
     this.#command(model.cancelOrder(intent.moveId), Counter.cancels);
@@ -277,6 +302,7 @@ export class Events {
   #attempt(place: number, sent: SentWrite, isAwaited: boolean): void {
     const { bounds, groups, layout } = this.#model;
     const before = this.#row[layout.group(place)] as number;
+    if (before === this.#model.gone) return;
     const epoch = groups.facts(before).status?.epoch ?? 1;
     for (let time = 0; time <= bounds.timeMax; time++) {
       const entry = this.#model.attempt(sent, epoch, time);

@@ -8,7 +8,7 @@ export const Counter = {
   giveUps: 3,
   damages: 4,
   clock: 5,
-  comings: 6,
+  leaves: 6,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 

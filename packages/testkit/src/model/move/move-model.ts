@@ -42,12 +42,17 @@ export class MoveModel {
   readonly #heard = new PairTable();
   readonly #answers: Heard[] = [];
   readonly #cancelOrders: number[] = [];
+  readonly #joinOrders: number[] = [];
+  readonly #leaveOrders: number[] = [];
+  /** State of a group that is not there, and of one that was just founded. */
+  gone = 0;
+  #start = 0;
 
   constructor(bounds: Bounds) {
     this.bounds = bounds;
     // A first assignment that is cancelled is planned anew.
     const again = bounds.isUnassigned ? bounds.cancels : 0;
-    this.layout = new Layout(bounds.groups, 1 + bounds.moves + again);
+    this.layout = new Layout(bounds.groups, 1 + bounds.moves + bounds.leaves + again);
     this.writes = sentWrites(bounds.programs);
     this.groups = new GroupMachine({
       cursors: cursorsOf(this.writes),
@@ -64,12 +69,13 @@ export class MoveModel {
     row.fill(0);
     row[layout.account] = this.ledger.blank();
     // All logs begin at the same time, so that the first entry of each changes nothing else.
-    const start = this.groups.apply(this.groups.blank(), this.groups.entry(timeEntry([], STAMP)));
-    for (let place = 0; place < layout.groups; place++) row[layout.group(place)] = start;
+    this.gone = this.groups.blank();
+    this.#start = this.groups.apply(this.gone, this.groups.entry(timeEntry([], STAMP)));
+    for (let place = 0; place < layout.groups; place++) row[layout.group(place)] = this.#start;
     row[layout.config] = controller.founded(layout.groups);
     for (let place = 0; place < layout.groups; place++) {
       const gid = gidOf(place);
-      this.command(row, controller.command({ kind: 'join', groups: [{ gid, stores: [storeOf(gid)] }] }));
+      this.command(row, this.joinOrder(gid));
     }
     if (this.bounds.isUnassigned) return;
     this.step(row, this.move(row, 0).target, this.entry(row, 0, MoveStep.activateEmpty));
@@ -107,6 +113,21 @@ export class MoveModel {
   moveOrder(gid: number): number {
     this.#moveOrders[gid] ??= this.controller.command({ kind: 'move', shard: SHARD, gid });
     return this.#moveOrders[gid];
+  }
+
+  /** People want a group on its store. */
+  joinOrder(gid: number): number {
+    this.#joinOrders[gid] ??= this.controller.command({
+      kind: 'join',
+      groups: [{ gid, stores: [storeOf(gid)] }],
+    });
+    return this.#joinOrders[gid];
+  }
+
+  /** People want a group no more. */
+  leaveOrder(gid: number): number {
+    this.#leaveOrders[gid] ??= this.controller.command({ kind: 'leave', gids: [gid] });
+    return this.#leaveOrders[gid];
   }
 
   /** People want a move cancelled. */
@@ -176,6 +197,7 @@ export class MoveModel {
     if (after === before) return;
     row[layout.config] = after;
     const config = controller.config(after);
+    this.#foundAnew(row, controller.config(before), config);
     const open = openMove(config, placeOf);
     const count = this.moveCount(row);
     let isKnown = open === undefined;
@@ -188,6 +210,26 @@ export class MoveModel {
     if (isKnown) return;
     assert(count < layout.moves, 'the row has room for every move that the bounds allow');
     row[layout.move(count)] = this.moves.number(must(open, 'a new move is open'));
+  }
+
+  /** A group that was not there before is another one than the one that had its place. */
+  #foundAnew(row: Uint32Array, before: ClusterConfig, after: ClusterConfig): void {
+    for (const { gid } of after.groups) {
+      if (before.groups.some((group) => group.gid === gid)) continue;
+      const place = placeOf(gid);
+      row[this.layout.group(place)] = this.#start;
+      for (let at = this.moveCount(row) - 1; at >= 0; at--) {
+        const { source, target } = this.move(row, at);
+        if (source === place) this.#flag(row, at, Flag.sourceGone);
+        if (target === place) this.#flag(row, at, Flag.targetGone);
+      }
+    }
+  }
+
+  /** The config names the group of a place no more, and its stores have not dropped it yet. */
+  isLeftOver(row: Uint32Array, place: number): boolean {
+    if (row[this.layout.group(place)] === this.gone) return false;
+    return !this.config(row).groups.some(({ gid }) => placeOf(gid) === place);
   }
 
   /** A group's log applies a step of a move. */

@@ -26,6 +26,9 @@ export const Flag = {
   saidTooLate: 8,
   /** Its target served by it. */
   served: 16,
+  /** Its source, or its target, was dismantled and founded anew: nothing of this move reaches the new group. */
+  sourceGone: 32,
+  targetGone: 64,
 } as const;
 
 const REVISIONS = 16;

@@ -43,7 +43,7 @@ export class Schedule {
   advance(row: Uint32Array): Progress {
     this.#row = row;
     this.fault = undefined;
-    if (this.#openMove() || this.#cleanUp() || this.#remove()) {
+    if (this.#openMove() || this.#cleanUp() || this.#remove() || this.#drop()) {
       row.set(this.#next);
       return 'went';
     }
@@ -140,14 +140,27 @@ export class Schedule {
     for (let at = 0; at < count; at++) {
       if (!model.hasFlag(this.#row, at, Flag.removed)) continue;
       const { moveId, source, target } = model.move(this.#row, at);
-      const taken = model.facts(this.#row, target);
-      const given = source === undefined ? undefined : model.facts(this.#row, source);
-      if (taken.state === ShardState.importing && taken.status?.moveId === moveId) {
+      const isTargetGone = model.hasFlag(this.#row, at, Flag.targetGone);
+      const isSourceGone = source === undefined || model.hasFlag(this.#row, at, Flag.sourceGone);
+      const taken = isTargetGone ? undefined : model.facts(this.#row, target);
+      const given = isSourceGone ? undefined : model.facts(this.#row, source);
+      if (taken?.state === ShardState.importing && taken.status?.moveId === moveId) {
         return this.#step(target, model.entry(this.#row, at, MoveStep.abort));
       }
       if (source !== undefined && given?.state === ShardState.frozen && given.status?.moveId === moveId) {
         return this.#step(source, model.entry(this.#row, at, MoveStep.forget));
       }
+    }
+    return false;
+  }
+
+  #drop(): boolean {
+    const { layout, gone } = this.#model;
+    for (let place = 0; place < layout.groups; place++) {
+      if (!this.#model.isLeftOver(this.#row, place)) continue;
+      this.#next.set(this.#row);
+      this.#next[layout.group(place)] = gone;
+      return this.#went(EventKind.drop, place, 0);
     }
     return false;
   }

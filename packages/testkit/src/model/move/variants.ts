@@ -342,6 +342,13 @@ export const variants: readonly Variant[] = [
     ],
   },
   {
+    name: 'dismantled-while-it-owns',
+    rule: 'a leaving group ends only when it owns nothing and no intent names it',
+    harm: 'content lost',
+    bounds: 'leaves',
+    patches: [patch('controller/src/dismantle.ts', 'named.add(owner);', '')],
+  },
+  {
     name: 'keys-by-epoch',
     rule: 'no two copies of a shard in one group share a generation',
     harm: 'wrong content',

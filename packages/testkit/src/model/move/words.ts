@@ -103,6 +103,8 @@ export function eventWords(
       return `client ${clientWords(left)} hears its answer and goes on`;
     case EventKind.giveUp:
       return `client ${clientWords(left)} gives up and goes on`;
+    case EventKind.drop:
+      return `the stores of group ${gidOf(left)}, which the config names no more, drop it`;
     case EventKind.remove:
       return `group ${gidOf(left)}: what was dropped is removed from the disk`;
   }

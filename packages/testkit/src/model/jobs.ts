@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { SearchResult } from './search.ts';
+
+/**
+ * Searches that a process of its own runs one after the other: patches hold for all modules of a process, and what
+ * a search has learned about the code stays warm for the next.
+ */
+export interface Job {
+  readonly searches: readonly string[];
+  readonly variant: string | undefined;
+  /** For all of them together; what one leaves of its share the others have. */
+  readonly seconds: number;
+  readonly states: number;
+  /** Of random walks. */
+  readonly seed: number;
+}
+
+/** One line of the process for each search. */
+export interface JobLine {
+  readonly search: string;
+  readonly result: SearchResult;
+}
+
+const child = fileURLToPath(new URL('./search-child.ts', import.meta.url));
+/** What a process may take beyond the time of its searches, to start and to tell. */
+const GRACE_MS = 120_000;
+const ERROR_LENGTH_MAX = 4000;
+
+/** Tells what each search found; rejects if the process ended before it told all. */
+export function runJob(job: Job, tell: (line: JobLine) => void): Promise<void> {
+  const args = ['--conditions=flotilla-source', child, JSON.stringify(job)];
+  const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const timer = setTimeout(() => running.kill('SIGKILL'), job.seconds * 1000 + GRACE_MS);
+  createInterface({ input: running.stdout }).on('line', (line) => tell(JSON.parse(line) as JobLine));
+  let errors = '';
+  running.stderr.on('data', (data: Buffer) => {
+    errors = (errors + data.toString()).slice(-ERROR_LENGTH_MAX);
+  });
+  return new Promise((resolve, reject) => {
+    running.on('error', reject);
+    running.on('close', (code, signal) => {
+      clearTimeout(timer);
+      const what = job.variant ?? job.searches.join(', ');
+      if (code === 0) resolve();
+      else reject(new Error(`the process that searches ${what} ended with ${signal ?? code}\n${errors}`));
+    });
+  });
+}
+
+/** Runs jobs side by side, so many at a time. */
+export async function runJobs(
+  atOnce: number,
+  jobs: readonly Job[],
+  tell: (job: Job, line: JobLine) => void,
+): Promise<void> {
+  const left = [...jobs];
+  const worker = async (): Promise<void> => {
+    for (let job = left.shift(); job !== undefined; job = left.shift()) {
+      const running = job;
+      await runJob(running, (line) => tell(running, line));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
