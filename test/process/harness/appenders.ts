@@ -1,4 +1,5 @@
 import type { Db } from '@flotilla/client';
+import { pause } from './waits.ts';
 
 /**
  * Writers that append unique ids to shared keys and remember what was acknowledged. Each waits for an answer
@@ -8,6 +9,8 @@ import type { Db } from '@flotilla/client';
 export interface AppendersOptions {
   readonly writers: number;
   readonly keys: readonly string[];
+  /** Rest of each writer between an answer and its next append; none by default. */
+  readonly restMs?: number;
 }
 
 interface Written {
@@ -86,11 +89,12 @@ export class Appenders {
   }
 
   async #loop(writer: number): Promise<void> {
-    const { keys } = this.#options;
+    const { keys, restMs = 0 } = this.#options;
     const written = this.#written[writer] as Written[];
     for (let number = 0; !this.#stopping; number++) {
       const key = keys[(number * 7 + writer * 11) % keys.length] as string;
       const id = `w${writer}-${number}`;
+      if (restMs > 0) await pause(restMs);
       try {
         await this.#db.append(key, `${id};`);
         written.push({ key, id, acknowledged: true });
