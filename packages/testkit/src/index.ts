@@ -24,3 +24,4 @@ export { type MemoryLine, MemoryLogSink, MemoryMeter } from './world/memory-obse
 export { SimClient } from './world/sim-client.ts';
 export { type DiskQuality, SimStore, type SimStoreOptions } from './world/sim-store.ts';
 export { SimWorld } from './world/sim-world.ts';
+export { replicaOf } from './world/state-keys.ts';

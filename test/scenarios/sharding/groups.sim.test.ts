@@ -62,7 +62,7 @@ scenario(
       for (const store of away) store.crash();
       const gid = 2 + round;
       lab.leave(gid);
-      lab.append(keys, `left ${round};${'.'.repeat(200)};`);
+      lab.append(keys, `left ${round}${'.'.repeat(200)};`);
       lab.join(gid);
       lab.append(keys, `joined ${round};`);
       for (const store of away) store.start();
@@ -220,8 +220,8 @@ scenario(
     lab.run(2_000);
     const replicas = 3;
     const content = keys.length * valueBytes;
-    // Names, versions, the rows of one client, and the config of the controller: less than the content again.
-    const overhead = content / 2;
+    // Keys, names and versions of records, and the row of one client in each shard.
+    const overhead = keys.length * 200 + lab.shards * 400;
     const stored = lab.cluster.stores.reduce((sum, store) => sum + stateBytes(store), 0);
     expect(stored).toBeGreaterThanOrEqual(replicas * content);
     expect(stored).toBeLessThanOrEqual(replicas * (content + overhead));

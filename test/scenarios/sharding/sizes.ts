@@ -1,11 +1,12 @@
 import type { GroupName } from '@flotilla/base';
-import type { SimStore } from '@flotilla/testkit';
+import { replicaOf, type SimStore } from '@flotilla/testkit';
 
-/** Bytes of keys and values that a store holds as state, of all groups and of the host. */
+/** Bytes of keys and values that a store holds as state of data groups, those that are gone included. */
 export function stateBytes({ state }: SimStore): number {
   let bytes = 0;
   state.scan(new Uint8Array(0), undefined, (key, value) => {
-    bytes += key.length + value.length;
+    const gid = replicaOf(key)?.group.gid ?? 0;
+    if (gid !== 0) bytes += key.length + value.length;
     return true;
   });
   return bytes;
