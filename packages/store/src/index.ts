@@ -1,2 +1,3 @@
+export { type MoveTuning, moveTuning } from './moves/move-tuning.ts';
 export type { StoreOptions, StorePorts } from './ports.ts';
 export { StoreNode } from './store-node.ts';

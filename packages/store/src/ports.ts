@@ -1,6 +1,7 @@
 import type { StoreId } from '@flotilla/base';
 import type { HostOptions, HostPorts, HostTuning } from '@flotilla/host';
 import type { ColdCodec, Meter } from '@flotilla/ports';
+import type { MoveTuning } from './moves/move-tuning.ts';
 
 /** The world as a store sees it. */
 export interface StorePorts extends HostPorts {
@@ -26,6 +27,7 @@ export interface StoreOptions {
   readonly tuning?: Partial<HostTuning>;
   /** Items of one page of a shard that moves away, unless a single item is larger. */
   readonly pieceBytes?: number;
+  readonly moveTuning?: Partial<MoveTuning>;
   /** A blank store founded or joined a cluster: make that durable, then call `done`. */
   readonly onClusterId: (clusterId: string, done: () => void) => void;
   /** The process must end now, with this exit code. */

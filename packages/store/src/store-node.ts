@@ -26,6 +26,7 @@ import { ReplicaKeeper } from './drivers/replica-keeper.ts';
 import { ConfigSubscriber } from './drivers/subscriber.ts';
 import { UpkeepDriver } from './drivers/upkeep.ts';
 import { Forwarding } from './forwarding.ts';
+import { moveTuning } from './moves/move-tuning.ts';
 import { Moves } from './moves/moves.ts';
 import type { StoreOptions, StorePorts } from './ports.ts';
 import { RpcService } from './rpc/service.ts';
@@ -94,6 +95,7 @@ export class StoreNode {
       ...{ storeId: options.storeId, host, links: ports.links, timers: ports.timers, hasher: ports.hasher },
       ...{ log: ports.log, meter: ports.meter, random: ports.random.fork('moves') },
       ...{ now, config, stampFor, command },
+      tuning: { ...moveTuning, ...options.moveTuning },
     });
     this.#service = new RpcService({
       host,

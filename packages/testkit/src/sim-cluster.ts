@@ -1,5 +1,6 @@
 import { assert, must } from '@flotilla/base';
 import type { HostTuning } from '@flotilla/host';
+import type { MoveTuning } from '@flotilla/store';
 import type { AdminMethod, AdminParams, ClusterConfig } from '@flotilla/wire';
 import { CheckFailure } from './checkers/failure.ts';
 import { EntryWatch } from './entry-watch.ts';
@@ -13,6 +14,7 @@ export interface ClusterOptions {
   readonly shards: number;
   readonly tuning: Partial<HostTuning>;
   readonly pieceBytes: number;
+  readonly moveTuning?: Partial<MoveTuning>;
   readonly sabotage?: DiskSabotage | undefined;
 }
 
@@ -53,6 +55,7 @@ export class SimCluster {
         shardCount: options.shards,
         tuning: options.tuning,
         pieceBytes: options.pieceBytes,
+        moveTuning: options.moveTuning ?? {},
         onApplied: (store, replica, entry) => this.entries.applied(store, replica, entry),
         sabotage: options.sabotage,
         disk,

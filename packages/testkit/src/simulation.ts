@@ -1,5 +1,6 @@
 import { InvariantError, Prng } from '@flotilla/base';
 import type { HostTuning } from '@flotilla/host';
+import type { MoveTuning } from '@flotilla/store';
 import { limits } from '@flotilla/wire';
 import { checkAppends, checkCounter } from './checkers/exactly-once.ts';
 import { CheckFailure } from './checkers/failure.ts';
@@ -71,6 +72,13 @@ export interface SimulationResult {
 const SHARD_COUNTS = [16, 24, 32] as const;
 /** From one item or little more to the most that there is. */
 const PIECES_BYTES = [64, 512, 4_096, 32_768, limits.importPieceBytes] as const;
+/** In some clusters little is much: sources forget what targets have not taken, and copies begin anew. */
+const MOVE_TUNINGS: readonly Partial<MoveTuning>[] = [
+  {},
+  { trimBytes: 300, catchUpBytes: 500, caughtUpBytes: 100 },
+  { trimBytes: 2_000, catchUpBytes: 2_000, caughtUpBytes: 500, indexBytesMax: 3_000 },
+  { indexBytesMax: 600 },
+];
 /** What the moves into one store may copy per second; 0 is no limit. */
 const COPIES_BYTES = [0, 20_000, 4_000, 1_000] as const;
 /** Some operators move leaders about all the time. */
@@ -350,7 +358,7 @@ function tuningOf(seed: number): Partial<HostTuning> {
 /** By default three stores, or, where shards move, twice as many and pages of all sizes. */
 function shapeOf(
   options: SimulationOptions,
-): Pick<ClusterOptions, 'stores' | 'groups' | 'shards' | 'pieceBytes'> {
+): Pick<ClusterOptions, 'stores' | 'groups' | 'shards' | 'pieceBytes' | 'moveTuning'> {
   const random = new Prng(options.seed).fork('shape');
   const isMoving = options.movesMs !== undefined;
   return {
@@ -358,5 +366,6 @@ function shapeOf(
     groups: options.groups ?? (isMoving ? 3 + random.below(2) : 2),
     shards: isMoving ? (SHARD_COUNTS[random.below(SHARD_COUNTS.length)] as number) : 16,
     pieceBytes: PIECES_BYTES[random.below(PIECES_BYTES.length)] as number,
+    moveTuning: MOVE_TUNINGS[random.below(MOVE_TUNINGS.length)] as Partial<MoveTuning>,
   };
 }

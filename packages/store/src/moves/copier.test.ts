@@ -22,12 +22,13 @@ import { MoveFacts } from './move-facts.ts';
 import { MoveLog } from './move-log.ts';
 import { MoveMetrics } from './move-metrics.ts';
 import type { MoveOrder } from './move-order.ts';
+import { moveTuning } from './move-tuning.ts';
 import type { MoveWorld } from './move-world.ts';
-import { CATCH_UP_BYTES, CAUGHT_UP_BYTES } from './next-step.ts';
 import type { Piece, Place } from './pieces.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 const MIB = 1_048_576;
+const { catchUpBytes, caughtUpBytes } = moveTuning;
 const hasher = new Xxh64();
 const order: MoveOrder = {
   ...{ moveId: 17, shard: 4, source: 1, target: 2, epoch: 3, isPaused: false, isCancelling: false },
@@ -73,7 +74,7 @@ beforeEach(() => {
     step: (_group: unknown, step: MoveEntry) => void steps.push(step),
   } as unknown as MoveCalls;
   copier = new Copier(order, {
-    world: { storeId: 's9', links, hasher, now: () => now } as unknown as MoveWorld,
+    world: { storeId: 's9', links, hasher, now: () => now, tuning: moveTuning } as unknown as MoveWorld,
     ...{ calls, bucket, facts },
     propose: (piece, settle) => void proposed.push({ piece, settle }),
     wake: () => {},
@@ -117,19 +118,19 @@ describe('a copy', () => {
 
   test('takes changes between pages above eight megabytes, until one is left', () => {
     copier.copy('page', source, start);
-    answer(page(CATCH_UP_BYTES));
+    answer(page(catchUpBytes));
     expect(copier.isCatchingUp).toBe(false);
     apply();
     copier.copy('page', source, start);
-    answer(page(CATCH_UP_BYTES + 1));
+    answer(page(catchUpBytes + 1));
     expect(copier.isCatchingUp).toBe(true);
     apply();
     copier.copy('changes', source, start);
-    answer(changes(10, 20, CAUGHT_UP_BYTES + 1));
+    answer(changes(10, 20, caughtUpBytes + 1));
     expect(copier.isCatchingUp).toBe(true);
     copier.copy('changes', source, start);
     expect(asked).toMatchObject([{ question: { kind: AskKind.changes, from: 20 } }]);
-    answer(changes(20, 30, CAUGHT_UP_BYTES));
+    answer(changes(20, 30, caughtUpBytes));
     expect(copier.isCatchingUp).toBe(false);
   });
 

@@ -14,7 +14,6 @@ import type { MoveCalls } from './move-calls.ts';
 import type { MoveFacts } from './move-facts.ts';
 import type { MoveOrder } from './move-order.ts';
 import type { MoveWorld } from './move-world.ts';
-import { CATCH_UP_BYTES, CAUGHT_UP_BYTES } from './next-step.ts';
 import { type Misfit, type Piece, type Place, pieceOfDelta, pieceOfPage } from './pieces.ts';
 import { Rounds } from './rounds.ts';
 import { Sources } from './sources.ts';
@@ -26,8 +25,6 @@ const BEHIND_MS = 20;
 const SILENT_MS = 1_000;
 /** A move that is held back looks so often whether its source is frozen. */
 const LOOK_MS = 1_000;
-/** Changes taken in after which the source is told that it need not keep them. */
-const TRIM_BYTES = 8_388_608;
 
 export interface CopierParts {
   readonly world: MoveWorld;
@@ -172,7 +169,7 @@ export class Copier {
         bucket.take(reply.page.length);
         facts.log.totalBytes = reply.totalBytes;
         this.openBytes = reply.openBytes;
-        if (reply.openBytes > CATCH_UP_BYTES) this.isCatchingUp = true;
+        if (reply.openBytes > world.tuning.catchUpBytes) this.isCatchingUp = true;
         this.#arrived(source, storeId, pieceOfPage(reply.page, place, this.#order, world.hasher));
         return;
       case Verdict.changes:
@@ -197,7 +194,7 @@ export class Copier {
     bucket.take(reply.delta.length);
     this.openBytes = reply.openBytes;
     this.rounds.told(reply.delta.length + reply.openBytes, nowMs);
-    if (reply.openBytes <= CAUGHT_UP_BYTES) this.isCatchingUp = false;
+    if (reply.openBytes <= world.tuning.caughtUpBytes) this.isCatchingUp = false;
     if (reply.frozen !== undefined) facts.sourceFroze(reply.frozen, nowMs);
     if (reply.delta.length > 0) {
       this.#arrived(source, storeId, pieceOfDelta(reply.delta, place, this.#order, world.hasher));
@@ -247,7 +244,7 @@ export class Copier {
     if (piece.step.step !== MoveStep.importDelta) return;
     this.rounds.took(piece.bytes);
     this.#trimmable += piece.bytes;
-    if (this.#trimmable >= TRIM_BYTES && !facts.isPastFreeze) this.#trim(source, piece.after.pos);
+    if (this.#trimmable >= world.tuning.trimBytes && !facts.isPastFreeze) this.#trim(source, piece.after.pos);
   }
 
   /** What is applied in the target is never asked for again, so the source need not remember it. */

@@ -1,13 +1,17 @@
 import { ShardState, type ShardStatus } from '@flotilla/kv';
-import { type ClusterConfig, type MoveIntent, MovePhase, MoveStep } from '@flotilla/wire';
+import { type ClusterConfig, type MoveEntry, type MoveIntent, MovePhase, MoveStep } from '@flotilla/wire';
 import { describe, expect, test } from 'vitest';
-import { dutyOf, INDEX_BYTES_MAX } from './move-duties.ts';
+import { dutyOf as dutyUnder } from './move-duties.ts';
+import { moveTuning } from './move-tuning.ts';
 
 const empty: ShardStatus = {
   ...{ shard: 0, state: ShardState.absent, fence: 0, hintGid: 0, hintEpoch: 0, moveId: 17, epoch: 3 },
   ...{ generation: 5, revision: 90, timeFloor: 0, recordCount: 0, recordBytes: 0, rowCount: 0 },
   ...{ openExport: undefined, staging: undefined },
 };
+
+const dutyOf = (shard: ShardStatus, config: ClusterConfig): MoveEntry | undefined =>
+  dutyUnder(shard, config, moveTuning.indexBytesMax);
 
 function config(number: number, moveId?: number): ClusterConfig {
   const intent: MoveIntent | undefined =
@@ -39,10 +43,10 @@ describe.each([
 });
 
 test('an index that nobody takes from is dropped when it is too large, and not before', () => {
-  const open = { moveId: 30, r0: 40, bytes: INDEX_BYTES_MAX };
+  const open = { moveId: 30, r0: 40, bytes: moveTuning.indexBytesMax };
   const serving = { ...empty, state: ShardState.serving, openExport: open };
   expect(dutyOf(serving, config(31, 30))).toBeUndefined();
-  const heavy = { ...serving, openExport: { ...open, bytes: INDEX_BYTES_MAX + 1 } };
+  const heavy = { ...serving, openExport: { ...open, bytes: moveTuning.indexBytesMax + 1 } };
   expect(dutyOf(heavy, config(31, 30))).toEqual({ step: MoveStep.trimExport, moveId: 30, shard: 0, to: 90 });
   expect(dutyOf({ ...heavy, openExport: { ...heavy.openExport, r0: 90 } }, config(31, 30))).toBeUndefined();
 });

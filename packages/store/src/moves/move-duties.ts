@@ -6,8 +6,6 @@ import { moveKey } from './move-order.ts';
 import type { MoveWorld } from './move-world.ts';
 import { StepProposal } from './step-proposal.ts';
 
-/** A source's index beyond this is dropped, and its target begins again: it was away for too long. */
-export const INDEX_BYTES_MAX = 67_108_864;
 /** Shards are looked through so often while no config changes and nothing is found. */
 const IDLE_MS = 1_000;
 const OPEN_MAX = 256;
@@ -17,13 +15,17 @@ const OPEN_MAX = 256;
  * says something only if it is newer than the move: an older one has not heard of it. A removed intent never
  * comes back, so nothing but the config has to arrive for the last traces of a move to go.
  */
-export function dutyOf(shard: ShardStatus, config: ClusterConfig): MoveEntry | undefined {
+export function dutyOf(
+  shard: ShardStatus,
+  config: ClusterConfig,
+  indexBytesMax: number,
+): MoveEntry | undefined {
   const { moveId, shard: number } = shard;
   const isOver = config.number > moveId && config.shards[number]?.intent?.moveId !== moveId;
   if (shard.state === ShardState.importing && isOver) return { step: MoveStep.abort, moveId, shard: number };
   if (shard.state === ShardState.frozen && isOver) return { step: MoveStep.forget, moveId, shard: number };
   const open = shard.openExport;
-  const isHeavy = open !== undefined && open.bytes > INDEX_BYTES_MAX && open.r0 < shard.revision;
+  const isHeavy = open !== undefined && open.bytes > indexBytesMax && open.r0 < shard.revision;
   if (shard.state !== ShardState.serving || !isHeavy) return undefined;
   return { step: MoveStep.trimExport, moveId: open.moveId, shard: number, to: shard.revision };
 }
@@ -41,7 +43,7 @@ export class MoveDuties {
   }
 
   tick(): void {
-    const { host, config, now } = this.#world;
+    const { host, config, now, tuning } = this.#world;
     const newest = config();
     if (newest === this.#seen && now() < this.#lookAfterMs) return;
     this.#seen = newest;
@@ -50,7 +52,7 @@ export class MoveDuties {
       const { machine } = replica;
       if (!replica.isServing || replica.broken !== undefined || !(machine instanceof DataGroup)) continue;
       for (const shard of machine.shards()) {
-        const duty = dutyOf(shard, newest);
+        const duty = dutyOf(shard, newest, tuning.indexBytesMax);
         if (duty === undefined) continue;
         found++;
         this.#propose(replica, duty);

@@ -3,6 +3,7 @@ import type { Host, Replica } from '@flotilla/host';
 import type { Hasher, LogSink, Meter, PeerLinks, Random, Timers } from '@flotilla/ports';
 import type { AdminReply, ClusterConfig } from '@flotilla/wire';
 import type { InternalCommand } from '../admin/changes.ts';
+import type { MoveTuning } from './move-tuning.ts';
 
 /** What the drivers of moves need of the store that they belong to. */
 export interface MoveWorld {
@@ -14,6 +15,7 @@ export interface MoveWorld {
   readonly hasher: Hasher;
   readonly log: LogSink;
   readonly meter: Meter;
+  readonly tuning: MoveTuning;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly config: () => ClusterConfig;

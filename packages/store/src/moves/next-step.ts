@@ -2,10 +2,6 @@ import { ShardState, type ShardStatus } from '@flotilla/kv';
 import { type FrozenFacts, limits } from '@flotilla/wire';
 import type { Place } from './pieces.ts';
 
-/** Open bytes above which a copy catches up before its last page, and those at which it goes back to pages. */
-export const CATCH_UP_BYTES = 8_388_608;
-export const CAUGHT_UP_BYTES = 1_048_576;
-
 /** Everything that the next step of a move depends on. */
 export interface MoveView {
   readonly moveId: number;

@@ -2,7 +2,7 @@ import { type Entry, hexEncode, type Prng } from '@flotilla/base';
 import type { HostTuning, Replica } from '@flotilla/host';
 import type { LogStore, StateView } from '@flotilla/ports';
 import { MemoryLogStore, MemoryStateStore, type MemoryWorld } from '@flotilla/storage';
-import { StoreNode } from '@flotilla/store';
+import { type MoveTuning, StoreNode } from '@flotilla/store';
 import { Fabric, type MemoryNetwork, PlainColdCodec, RunLengthCompressor } from '@flotilla/transport';
 import { type AddressEntry, entryFormats } from '@flotilla/wire';
 import { CheckFailure } from '../checkers/failure.ts';
@@ -34,6 +34,7 @@ export interface SimStoreOptions {
   readonly tuning: Partial<HostTuning>;
   /** How much of a shard travels at once. */
   readonly pieceBytes: number;
+  readonly moveTuning: Partial<MoveTuning>;
   readonly disk: DiskQuality;
   readonly clockRate: number;
   readonly wallOffsetMs: number;
@@ -197,6 +198,7 @@ export class SimStore {
         shardCount: this.#options.shardCount,
         tuning: this.#options.tuning,
         pieceBytes: this.#options.pieceBytes,
+        moveTuning: this.#options.moveTuning,
         onClusterId: (clusterId, done) => {
           this.#clusterId = clusterId;
           fabric.setClusterId(clusterId);
