@@ -57,6 +57,14 @@ test('copies that nobody names may be there on one replica and gone on the other
   expect(found.digest().equals(before)).toBe(false);
 });
 
+test('a copy of which everything has gone again is like one that never held anything', () => {
+  const { digests, found } = digestsOf(1);
+  const before = found.digest();
+  digests.change(item(7), undefined, value);
+  digests.change(item(7), value, undefined);
+  expect(found.digest().equals(before)).toBe(true);
+});
+
 test('the content of a shard is told at its revision, when it changed', () => {
   const { digests, found } = digestsOf(1);
   const [first] = found.takeContents();

@@ -89,10 +89,8 @@ export class Generation {
     const total = this.#base.copy();
     for (const [shard, { sums, names }] of this.#shards) {
       if (names === undefined) continue;
-      for (const copy of names.copies) {
-        const sum = sums.get(copy);
-        if (sum !== undefined) total.mix(sum, shard, copy);
-      }
+      // One of which everything has gone again is like one that never held anything.
+      for (const copy of names.copies) total.mix(sums.get(copy) ?? new DigestPair(), shard, copy);
     }
     return total;
   }
