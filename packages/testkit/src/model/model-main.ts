@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Job, runJobs } from './jobs.ts';
 import { allBounds, type Bounds } from './move/bounds.ts';
-import { type Variant, variants } from './move/variants.ts';
+import { type Variant, variants } from './move/variants/index.ts';
 import type { SearchResult, Violation } from './search.ts';
 
 /** `npm run model`: explores small worlds of the real code, then shows that wrong ones would be noticed. */
@@ -10,7 +10,7 @@ import type { SearchResult, Violation } from './search.ts';
 const usage = `usage: npm run model -- move [options]
 explores moves of one shard in the real groups and the real controller, event by event, and then protocols that
 are wrong by one rule, which must be found
-  --minutes M     time for the searches of the right protocol together (default 5)
+  --minutes M     time for the searches of the right protocol together (default 5; from 10 on, large ones too)
   --search NAME   only this search of the right protocol
   --variant NAME  only this wrong protocol
   --clean         no wrong protocols
@@ -22,7 +22,9 @@ are wrong by one rule, which must be found
 const AT_ONCE_MAX = 2;
 const VARIANT_SECONDS = 60;
 /** About 100 bytes each. */
-const STATES_MAX = 6_000_000;
+const STATES_MAX = 20_000_000;
+/** Large searches would only take time from the others below this. */
+const LARGE_MINUTES = 10;
 
 interface Options {
   readonly minutes: number;
@@ -116,7 +118,9 @@ function jobsOf(chosen: readonly Bounds[], options: Options, atOnce: number): re
 
 /** All searches of the right protocol, from the smallest on. */
 async function explore(options: Options): Promise<boolean> {
-  const chosen = allBounds.filter(({ name }) => options.search === undefined || name === options.search);
+  const chosen = allBounds.filter(({ name, isLarge }) =>
+    options.search === undefined ? options.minutes >= LARGE_MINUTES || !isLarge : name === options.search,
+  );
   const atOnce = Math.min(AT_ONCE_MAX, availableParallelism(), chosen.length);
   console.log(columns('search', 'states', 'transitions', 'depth', 'way home', 'frontier', 'seconds'));
   let isRight = true;

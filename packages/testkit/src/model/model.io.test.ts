@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { variants } from './move/variants.ts';
+import { variants } from './move/variants/index.ts';
 
 // The searches run in processes of their own, since they patch modules as they are loaded. On a busy machine they
 // come less far in their time; a wrong protocol is found however long it takes.

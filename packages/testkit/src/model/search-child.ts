@@ -1,6 +1,6 @@
 import type { Job, JobLine } from './jobs.ts';
 import { allBounds, type Bounds } from './move/bounds.ts';
-import { noAssertions, variants } from './move/variants.ts';
+import { noAssertions, variants } from './move/variants/index.ts';
 import { loadWith } from './patches.ts';
 
 /** Runs the searches that its argument names and prints one line of JSON for each; see `jobs.ts`. */

@@ -239,7 +239,7 @@ export class Search {
       this.#table.read(way[at] as number, row);
       let found: string | undefined;
       this.#world.each(row, (next, event) => {
-        if (found !== undefined || event.fault !== undefined) return;
+        if (found !== undefined) return;
         if (this.#table.add(next) === way[at + 1]) found = this.#world.words(row, event);
       });
       words.push(found ?? 'an event that does not happen again: the model is not deterministic');

@@ -32,6 +32,8 @@ export interface Bounds {
   /** Log times 0 to this are about, each a unit after the one before. */
   readonly timeMax: number;
   readonly unitMs: number;
+  /** Takes minutes. */
+  readonly isLarge: boolean;
   /** Too large to be explored: random walks. */
   readonly walks: boolean;
   /** What is switched off, so that what stands behind it has to hold. */
@@ -69,6 +71,7 @@ const least = {
   damages: 0,
   timeMax: 0,
   unitMs: 1,
+  isLarge: false,
   walks: false,
   patches: [],
 };
@@ -252,6 +255,44 @@ export const allBounds: readonly Bounds[] = [
     cancels: 2,
     trims: 1,
     programs: [[x1], [x3]],
+  },
+  {
+    ...least,
+    name: 'two-writers-long',
+    about: 'two clients with two writes each through three moves',
+    moves: 3,
+    cancels: 2,
+    programs: [
+      [x1, y2],
+      [x3, append('y', '4')],
+    ],
+    isLarge: true,
+  },
+  {
+    ...least,
+    name: 'mixed-long',
+    about: 'deletes, conditions and a trim through three moves',
+    moves: 3,
+    cancels: 1,
+    trims: 1,
+    programs: [
+      [x1, deleteX],
+      [y2, appendXIfAbsent],
+    ],
+    changesEarly: true,
+    isLarge: true,
+  },
+  {
+    ...least,
+    name: 'three-groups-writes',
+    about: 'a client that gives up, and a trim, through three groups',
+    groups: 3,
+    moves: 3,
+    cancels: 2,
+    trims: 1,
+    giveUps: 1,
+    programs: [[x1, y2]],
+    isLarge: true,
   },
   {
     ...least,

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { allBounds } from './move/bounds.ts';
-import { noAssertions, variants } from './move/variants.ts';
+import { noAssertions, variants } from './move/variants/index.ts';
 import { checkPatches, patched } from './patches.ts';
 
 const patch = { file: 'a.ts', find: 'x > 1', replace: 'true' };
@@ -31,5 +32,14 @@ test.each(variants)('the wrong protocol $name fits the sources of now', ({ bound
 test('searches and wrong protocols have names of their own', () => {
   for (const names of [allBounds.map(({ name }) => name), variants.map(({ name }) => name)]) {
     expect(new Set(names).size).toBe(names.length);
+  }
+});
+
+test('the documentation tells of every wrong protocol', () => {
+  const documentation = readFileSync(new URL('../../../../docs/testing.md', import.meta.url), 'utf8');
+  for (const { name, harm, rule } of variants) {
+    const line = documentation.split('\n').find((each) => each.includes(`\`${name}\``));
+    expect(line).toContain(harm);
+    expect(line).toContain(rule);
   }
 });
