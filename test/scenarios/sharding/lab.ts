@@ -18,7 +18,7 @@ import {
 } from '@flotilla/testkit';
 import { type AdminMethod, type AdminParams, type ClusterConfig, shardOf } from '@flotilla/wire';
 import { expect } from 'vitest';
-import { Appender } from './appender.ts';
+import { Caller } from './caller.ts';
 import { fewest } from './fewest.ts';
 import { clear, type NetworkKind, spoil } from './weather.ts';
 
@@ -51,9 +51,8 @@ export class Lab {
   readonly #caller: SimClient;
   readonly #lists = new Set<string>();
   readonly #registers = new Set<string>();
-  readonly #appenders: Appender[] = [];
+  readonly #callers: Caller[] = [];
   readonly #workers: Worker[] = [];
-  #network: NetworkKind = 'reliable';
 
   constructor(seed: number, options: LabOptions) {
     const { places = must(PLACES, 'places'), groups = [1, 2] } = options;
@@ -74,7 +73,7 @@ export class Lab {
     this.#caller = this.cluster.addClient('caller');
     const others = groups.filter((gid) => gid !== 1);
     if (others.length > 0) this.join(...others);
-    this.settled(...groups);
+    this.settled();
     if (!groups.includes(1)) this.leave(1);
     this.settled(...groups);
   }
@@ -84,7 +83,6 @@ export class Lab {
   }
 
   spoil(network: NetworkKind): void {
-    this.#network = network;
     spoil(this.cluster, network);
   }
 
@@ -142,13 +140,14 @@ export class Lab {
     expect(moved, `shards that the ${method} moves`).toBe(fewest(before, live));
   }
 
-  /** Exactly these groups, balanced and without a move. Returns how long it took. */
+  /** Without a move, balanced, and exactly these groups if any are named. Returns how long it took, ms. */
   settled(...gids: readonly number[]): number {
     const tookMs = this.until('all moves have ended', () => this.openMoves === 0);
     const { shards, groups } = this.config;
-    const wanted = [...gids].sort((left, right) => left - right);
-    this.until('who left is gone', () => this.config.groups.length === wanted.length || gids.length === 0);
-    if (gids.length > 0) expect(this.config.groups.map((group) => group.gid)).toEqual(wanted);
+    if (gids.length > 0) {
+      const wanted = [...gids].sort((left, right) => left - right);
+      expect(groups.map((group) => group.gid)).toEqual(wanted);
+    }
     const live = groups.filter((group) => !group.leaving).map((group) => group.gid);
     const counts = live.map((gid) => shards.filter((shard) => shard.owner === gid).length);
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(this.shards);
@@ -279,17 +278,24 @@ export class Lab {
   // ---------- callers ----------
 
   /** So many who append without end, each from a client of its own, two by two on one key. */
-  appenders(count: number, thinkMs: number, keys: readonly string[] = this.keys(1)): readonly Appender[] {
-    const made = Array.from({ length: count }, (_, at) => {
-      const key = keys[Math.floor(at / 2) % keys.length] as string;
-      this.#lists.add(key);
-      const client = this.cluster.addClient(`appender${this.#appenders.length + at + 1}`);
-      return new Appender(client, this.recorder, key, thinkMs);
+  appenders(count: number, thinkMs: number, keys: readonly string[] = this.keys(1)): readonly Caller[] {
+    const chosen = Array.from({ length: count }, (_, at) => keys[Math.floor(at / 2) % keys.length] as string);
+    for (const key of chosen) this.#lists.add(key);
+    return this.#start(chosen, 'append', thinkMs);
+  }
+
+  /** One who reads without end, for each of these keys. */
+  readers(keys: readonly string[], thinkMs: number): readonly Caller[] {
+    return this.#start(keys, 'get', thinkMs);
+  }
+
+  #start(keys: readonly string[], kind: 'append' | 'get', thinkMs: number): readonly Caller[] {
+    const made = keys.map((key) => {
+      const client = this.cluster.addClient(`caller${this.cluster.clients.length}`);
+      return new Caller({ client, recorder: this.recorder, key, kind, thinkMs });
     });
-    this.#appenders.push(...made);
-    for (const appender of made) appender.start();
-    // They meet on this network, too.
-    spoil(this.cluster, this.#network);
+    this.#callers.push(...made);
+    for (const caller of made) caller.start();
     return made;
   }
 
@@ -315,7 +321,6 @@ export class Lab {
       this.#workers.push(worker);
       worker.start();
     }
-    spoil(this.cluster, this.#network);
   }
 
   // ---------- the end ----------
@@ -324,7 +329,7 @@ export class Lab {
   finish(): void {
     clear(this.cluster);
     this.cluster.heal();
-    const callers = [...this.#appenders, ...this.#workers];
+    const callers = [...this.#callers, ...this.#workers];
     for (const caller of callers) caller.stop();
     const keys = { registers: [...this.#registers], lists: [...this.#lists], counters: [] };
     const finale = new Finale({ cluster: this.cluster, recorder: this.recorder, keys });
