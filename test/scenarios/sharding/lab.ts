@@ -1,6 +1,7 @@
 import { must, utf8Encode } from '@flotilla/base';
 import { homeOf } from '@flotilla/controller';
 import type { HostTuning, Replica } from '@flotilla/host';
+import { DataGroup, ShardState } from '@flotilla/kv';
 import {
   checkAppends,
   checkLinearizability,
@@ -178,13 +179,12 @@ export class Lab {
     return this.replicasOf(gid).find(({ replica }) => replica.isLeader)?.store;
   }
 
-  /** A store that leads nothing of these groups, among those of the first. */
-  followerOf(gid: number, ...others: readonly number[]): SimStore {
-    const leaders = [gid, ...others].map((each) => this.leaderOf(each));
-    const found = this.storesOf(gid).map((id) => this.cluster.store(id));
-    return must(
-      found.find((store) => !leaders.includes(store)),
-      `a follower in group ${gid}`,
+  /** Of that group, on that store. */
+  servedShards(store: SimStore, gid: number): readonly number[] {
+    const machine = store.node?.host.replica(gid)?.machine;
+    if (!(machine instanceof DataGroup)) return [];
+    return this.config.shards.flatMap((_, shard) =>
+      machine.shard(shard)?.state === ShardState.serving ? [shard] : [],
     );
   }
 
