@@ -142,6 +142,35 @@ test('much that is written during a copy comes before its last page, and the sou
   for (const key of later) expect(bench.get(key)?.length).toBe(900_000);
 });
 
+test('a replica of the source that hears no more of its leader does not keep a move from its end', () => {
+  const bench = twoGroups({ pieceBytes: 262_144 });
+  const from = ownerOf(bench);
+  const to = 3 - from;
+  bench.fill(bench.keys(0, 3, 'first').map((key) => [key, 'a'.repeat(100_000)] as const));
+  bench.policy({ moveBytesPerSecond: 50_000 });
+  bench.move(0, to);
+  bench.until(() => (bench.progress(to)[0]?.bytes ?? 0) > 0);
+  // Until the followers have heard of the export. The first of them is asked from then on.
+  bench.run(200);
+  const home = storesOf(bench, from).map((store) => store.id);
+  const away = home.find((id) => id !== bench.leader(from).id) as string;
+  const isCut = (left: string, right: string): boolean => left === away && home.includes(right);
+  bench.hub.policy = { route: (left, right) => (isCut(left, right) || isCut(right, left) ? undefined : 0.3) };
+  for (const id of home) bench.hub.breakLinks(away, id);
+  // More than a freeze allows, of which that replica never hears.
+  bench.fill(bench.keys(0, 2, 'later').map((key) => [key, 'b'.repeat(900_000)] as const));
+  const freezes: MoveStep[] = [];
+  bench.onApplied = (_store, replica, { data }) => {
+    if (replica.group.gid !== from || !replica.isLeader || data.length === 0) return;
+    const { kind, bodyAt } = readEntryHead(data);
+    if (kind === EntryBody.move) freezes.push(readMoveEntry(new Reader(data, bodyAt)).step);
+  };
+  bench.policy({ moveBytesPerSecond: 0 });
+  bench.until(() => ownerOf(bench) === to, 5_000);
+  // The one that came too early, and the one that was taken.
+  expect(freezes.filter((step) => step === MoveStep.freeze).length).toBe(2);
+});
+
 test('a move whose source is gone waits and says why, also when it is cancelled', () => {
   const bench = twoGroups();
   // The controller lives with group 1, and must stay.

@@ -53,6 +53,8 @@ export class Copier {
   readonly #parts: CopierParts;
   readonly #line = new CopyLine();
   readonly #sources: Sources;
+  /** Who said what is open. */
+  #toldBy: StoreId | undefined;
   /** Who read the piece that is held; undefined if it came another way. */
   #heldFrom: StoreId | undefined;
   #isAsking = false;
@@ -85,6 +87,18 @@ export class Copier {
   /** Answers that are still to come change nothing any more. */
   stop(): void {
     this.#isStopped = true;
+  }
+
+  /**
+   * The source's leader does not freeze, since so much is open. A replica that said less has not heard of it, and
+   * may not for a long time: to ask it again, and then for the freeze again, would go round for ever.
+   */
+  notYet(source: GroupRecord, openBytes: number): void {
+    const { calls, world } = this.#parts;
+    this.openBytes = openBytes;
+    const told = this.#toldBy;
+    if (told === undefined || told === calls.leaderOf(source)) return;
+    this.#sources.avoid(told, world.now() + SILENT_MS);
   }
 
   /** What arrived and had no room may have some now. */
@@ -168,7 +182,7 @@ export class Copier {
       case Verdict.page:
         bucket.take(reply.page.length);
         facts.log.totalBytes = reply.totalBytes;
-        this.openBytes = reply.openBytes;
+        this.#told(storeId, reply.openBytes);
         if (reply.openBytes > world.tuning.catchUpBytes) this.isCatchingUp = true;
         this.#arrived(source, storeId, pieceOfPage(reply.page, place, this.#order, world.hasher));
         return;
@@ -183,6 +197,11 @@ export class Copier {
     }
   }
 
+  #told(storeId: StoreId, openBytes: number): void {
+    this.openBytes = openBytes;
+    this.#toldBy = storeId;
+  }
+
   #tookChanges(
     source: GroupRecord,
     storeId: StoreId,
@@ -192,7 +211,7 @@ export class Copier {
     const { bucket, facts, world } = this.#parts;
     const nowMs = world.now();
     bucket.take(reply.delta.length);
-    this.openBytes = reply.openBytes;
+    this.#told(storeId, reply.openBytes);
     this.rounds.told(reply.delta.length + reply.openBytes, nowMs);
     if (reply.openBytes <= world.tuning.caughtUpBytes) this.isCatchingUp = false;
     if (reply.frozen !== undefined) facts.sourceFroze(reply.frozen, nowMs);

@@ -237,7 +237,7 @@ export class MoveRun {
       }
       this.#facts.freezeSentAtMs = undefined;
       if (outcome.answer === MoveAnswer.notYet) {
-        this.#copier.openBytes = outcome.openBytes;
+        this.#copier.notYet(this.#scene.source, outcome.openBytes);
         this.#facts.opened(outcome.r0, this.#now);
       } else {
         this.#refused(outcome.answer);
