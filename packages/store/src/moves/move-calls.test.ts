@@ -151,6 +151,17 @@ describe('a step for another group', () => {
     expect(to().at(-1)).toBe('s3');
   });
 
+  test('forgets a leader that leads no more, until another one answers', () => {
+    step();
+    answer(opened);
+    expect(calls.leaderOf(group)).toBe('s1');
+    const replies = step();
+    for (let hop = 0; hop < 5; hop++) answer({ fate: StepFate.notLeader, leader: '' });
+    time.advance(0);
+    expect(replies).toEqual([undefined]);
+    expect(calls.leaderOf(group)).toBeUndefined();
+  });
+
   test('without hints turns through the replicas that are in reach, and ends', () => {
     down.add('s2');
     const replies = step();

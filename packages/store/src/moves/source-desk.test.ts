@@ -8,6 +8,8 @@ import { SourceDesk } from './source-desk.ts';
 import { Throttle } from './throttle.ts';
 
 const group = { gid: 7, incarnation: 3 };
+/** The one that has an export here. */
+const openMove = 17;
 
 let time: VirtualTime;
 let read: MoveQuestion[];
@@ -22,6 +24,9 @@ beforeEach(() => {
   const machine = Object.create(DataGroup.prototype) as DataGroup;
   machine.answer = (question) => {
     read.push(question);
+    if (question.kind === AskKind.throttle) {
+      return { verdict: question.moveId === openMove ? Verdict.noted : Verdict.notSource };
+    }
     return { verdict: Verdict.behind, revision: read.length };
   };
   replica = { group, machine, broken: undefined, isLeader: false };
@@ -75,6 +80,7 @@ test('a group that is not here, was founded anew, or stopped has no replica', ()
   const none = { verdict: Verdict.noReplica };
   const other = take(page(1), { gid: 8, incarnation: 3 });
   const newer = take(page(2), { gid: 7, incarnation: 4 });
+  time.advance(1);
   replica.broken = 'damaged';
   const broken = take(page(3));
   time.advance(1);
@@ -89,4 +95,11 @@ test('writers are slowed down where they write: at the leader', () => {
   expect(take(slow)).toEqual([{ verdict: Verdict.noted }]);
   expect(throttle.admitsFor(7)?.(4, 1_000)).toBe(true);
   expect(throttle.admitsFor(7)?.(4, 1_000)).toBe(false);
+});
+
+test('a request for slower writers that comes after the end of its move slows nobody down', () => {
+  const slow: MoveQuestion = { kind: AskKind.throttle, moveId: openMove - 1, shard: 4, bytesPerSecond: 1 };
+  replica.isLeader = true;
+  expect(take(slow)).toEqual([{ verdict: Verdict.notSource }]);
+  expect(throttle.admitsFor(7)).toBeUndefined();
 });

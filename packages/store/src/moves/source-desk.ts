@@ -56,7 +56,7 @@ export class SourceDesk {
 
   take(group: GroupName, question: MoveQuestion, answer: (reply: MoveReply) => void): void {
     if (question.kind === AskKind.throttle) {
-      answer(this.#slowDown(group, question.shard, question.bytesPerSecond));
+      answer(this.#slowDown(group, question, question.bytesPerSecond));
       return;
     }
     const name = `${groupNameText(group)} ${question.moveId} ${question.shard}`;
@@ -99,13 +99,14 @@ export class SourceDesk {
     return reply;
   }
 
-  #slowDown(group: GroupName, shard: number, bytesPerSecond: number): MoveReply {
-    const replica = this.#replica(group);
-    if (replica === undefined) return NO_REPLICA;
+  #slowDown(group: GroupName, question: MoveQuestion, bytesPerSecond: number): MoveReply {
     // Only the leader takes writes.
-    if (!replica.isLeader) return { verdict: Verdict.notSource };
-    const isNoted = this.#options.throttle.request(group.gid, shard, bytesPerSecond);
-    return isNoted ? { verdict: Verdict.noted } : { verdict: Verdict.busy, retryAfterMs: BUSY_RETRY_MS };
+    if (this.#replica(group)?.isLeader === false) return { verdict: Verdict.notSource };
+    // A request that comes late, for a move that is over, slows nobody down.
+    const reply = this.#read(group, question);
+    if (reply.verdict !== Verdict.noted) return reply;
+    const isNoted = this.#options.throttle.request(group.gid, question.shard, bytesPerSecond);
+    return isNoted ? reply : { verdict: Verdict.busy, retryAfterMs: BUSY_RETRY_MS };
   }
 
   #replica(group: GroupName): Replica | undefined {
