@@ -9,7 +9,7 @@ import { Counter } from './layout.ts';
 import { resultText } from './ledger.ts';
 import { legal } from './legal.ts';
 import { asFault, type MoveModel } from './move-model.ts';
-import { Flag, flagsOf, hasBase } from './moves.ts';
+import { Flag, flagsOf, hasBase, REVISIONS } from './moves.ts';
 import type { SentWrite } from './writes.ts';
 
 /** One event of a search, in numbers; `words.ts` has it in words. */
@@ -189,7 +189,7 @@ export class Events {
     const { layout, moves } = this.#model;
     const { target: place } = moves.move(word);
     if (!this.#reaches(word, place, Flag.targetGone)) return;
-    for (let base = 0; base < 16; base++) {
+    for (let base = 0; base < REVISIONS; base++) {
       if (!hasBase(word, base)) continue;
       this.#step(place, this.#model.entry(this.#row, at, MoveStep.beginImport, base));
     }

@@ -5,6 +5,7 @@ import {
   blankRead,
   ENTRY_HEAD_BYTES,
   EntryBody,
+  type FrozenFacts,
   ItemKind,
   MoveAnswer,
   type MoveEntry,
@@ -62,7 +63,7 @@ export interface SourceFacts {
   readonly pieces: number;
   /** Entry that activates with the facts of the freeze; undefined until then. */
   readonly activate: number | undefined;
-  readonly frozenAt: number | undefined;
+  readonly frozen: FrozenFacts | undefined;
 }
 
 const APPLY_FAULT = 0x8000_0000;
@@ -332,7 +333,7 @@ export class GroupMachine {
     this.#open(state);
     const pieces = new Set<number>();
     let activate: number | undefined;
-    let frozenAt: number | undefined;
+    let frozen: FrozenFacts | undefined;
     for (const reader of this.#readers) {
       if (reader !== this.#group) reader.load();
       for (const cursor of this.#options.cursors) {
@@ -349,11 +350,11 @@ export class GroupMachine {
           pieces.add(this.step({ step: MoveStep.importDelta, moveId, shard: SHARD, delta }));
         }
         if (reply.frozen === undefined) continue;
-        frozenAt = reply.frozen.revision;
+        frozen = reply.frozen;
         activate = this.step({ step: MoveStep.activate, moveId, shard: SHARD, ...reply.frozen });
       }
     }
-    return { r0: open.r0, pieces: this.pools.of([...pieces]), activate, frozenAt };
+    return { r0: open.r0, pieces: this.pools.of([...pieces]), activate, frozen };
   }
 }
 

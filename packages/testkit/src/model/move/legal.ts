@@ -1,15 +1,15 @@
 import { Flag } from './moves.ts';
 
 /**
- * When the drivers of stores may propose what, as far as that rests on what they know and not on what the group
- * checks as it applies. Whatever was legal once stays possible: entries are late by any time, and a deposed
- * driver goes on by the newest config that it has seen.
+ * When stores may say something about a move that does not follow from the state of one group alone. Whatever was
+ * legal once stays possible: entries are late by any time, and a deposed driver goes on by the newest config that
+ * it has seen. The protocol allows more than the drivers of now do, so both are here.
  */
 export const legal = {
-  /** Source's leader: the config shows that the move has ended. */
-  forget: (flags: number): boolean => (flags & Flag.removed) !== 0,
-  /** Target's leader: the same. */
-  abort: (flags: number): boolean => (flags & Flag.removed) !== 0,
+  /** Source's leader: a config shows that the move has ended, or a driver found the frozen copy due. */
+  forget: (flags: number): boolean => (flags & (Flag.removed | Flag.forgetDue)) !== 0,
+  /** Target's leader: the same of a staged copy. */
+  abort: (flags: number): boolean => (flags & (Flag.removed | Flag.abortDue)) !== 0,
   /** Controller's leader: the move is being cancelled; of a first assignment the target decides. */
   cancel: (flags: number): boolean => (flags & Flag.cancelAsked) !== 0,
   done: (flags: number): boolean => (flags & Flag.served) !== 0,

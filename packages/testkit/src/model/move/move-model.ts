@@ -1,6 +1,14 @@
 import { assert, must } from '@flotilla/base';
 import { timeEntry } from '@flotilla/kv';
-import { type ClusterConfig, MoveAnswer, type MoveEntry, MoveStep, readEntryHead } from '@flotilla/wire';
+import { dutyOf } from '@flotilla/store/testing';
+import {
+  type ClusterConfig,
+  MoveAnswer,
+  type MoveEntry,
+  MovePhase,
+  MoveStep,
+  readEntryHead,
+} from '@flotilla/wire';
 import { PairTable } from '../pair-table.ts';
 import type { Fault } from '../search.ts';
 import type { Bounds } from './bounds.ts';
@@ -47,6 +55,11 @@ export class MoveModel {
   /** State of a group that is not there, and of one that was just founded. */
   gone = 0;
   #start = 0;
+  /** Config of the cluster as it was founded. */
+  #oldest = 0;
+  /** By state and config. */
+  readonly #duties = new PairTable();
+  readonly #dutyList: (MoveEntry | undefined)[] = [];
 
   constructor(bounds: Bounds) {
     this.bounds = bounds;
@@ -72,7 +85,8 @@ export class MoveModel {
     this.gone = this.groups.blank();
     this.#start = this.groups.apply(this.gone, this.groups.entry(timeEntry([], STAMP)));
     for (let place = 0; place < layout.groups; place++) row[layout.group(place)] = this.#start;
-    row[layout.config] = controller.founded(layout.groups);
+    this.#oldest = controller.founded(layout.groups);
+    row[layout.config] = this.#oldest;
     for (let place = 0; place < layout.groups; place++) {
       const gid = gidOf(place);
       this.command(row, this.joinOrder(gid));
@@ -205,11 +219,57 @@ export class MoveModel {
       const isOpen = this.move(row, at).moveId === open?.moveId;
       isKnown ||= isOpen;
       if (!isOpen) this.#flag(row, at, Flag.removed);
-      else if (config.shards[SHARD]?.intent?.phase === 1) this.#flag(row, at, Flag.cancelAsked);
+      else if (config.shards[SHARD]?.intent?.phase === MovePhase.cancelling) {
+        this.#flag(row, at, Flag.cancelAsked);
+      }
     }
-    if (isKnown) return;
-    assert(count < layout.moves, 'the row has room for every move that the bounds allow');
-    row[layout.move(count)] = this.moves.number(must(open, 'a new move is open'));
+    if (!isKnown) {
+      assert(count < layout.moves, 'the row has room for every move that the bounds allow');
+      row[layout.move(count)] = this.moves.number(must(open, 'a new move is open'));
+    }
+    for (let place = 0; place < layout.groups; place++) this.#findDue(row, place);
+  }
+
+  /**
+   * What the driver of a group finds due by the state of the group. It may go by any config that there ever was: by
+   * the newest, or by one that is older than all moves that people ordered.
+   */
+  #findDue(row: Uint32Array, place: number): void {
+    const state = row[this.layout.group(place)] as number;
+    if (this.groups.facts(state).status === undefined) return;
+    for (const config of [this.#oldest, row[this.layout.config] as number]) {
+      const duty = this.duty(state, config);
+      if (duty === undefined) continue;
+      const at = this.concerned(row, place, duty);
+      if (at !== undefined)
+        this.#flag(row, at, duty.step === MoveStep.forget ? Flag.forgetDue : Flag.abortDue);
+    }
+  }
+
+  /** What a driver owes a group in this state by a config: `dutyOf` of the store itself. */
+  duty(state: number, config: number): MoveEntry | undefined {
+    const known = this.#duties.get(state, config);
+    if (known !== undefined) return this.#dutyList[known];
+    const { status } = this.groups.facts(state);
+    const duty =
+      status === undefined
+        ? undefined
+        : dutyOf(status, this.controller.config(config), Number.POSITIVE_INFINITY);
+    this.#duties.set(state, config, this.#dutyList.length);
+    this.#dutyList.push(duty);
+    return duty;
+  }
+
+  /** The move that a step in a group is about, unless the group is another one than the move knows. */
+  concerned(row: Uint32Array, place: number, { step, moveId }: MoveEntry): number | undefined {
+    for (let at = this.moveCount(row) - 1; at >= 0; at--) {
+      const move = this.move(row, at);
+      if (move.moveId !== moveId) continue;
+      const isSource = step === MoveStep.forget;
+      if (place !== (isSource ? move.source : move.target)) continue;
+      if (!this.hasFlag(row, at, isSource ? Flag.sourceGone : Flag.targetGone)) return at;
+    }
+    return undefined;
   }
 
   /** A group that was not there before is another one than the one that had its place. */
@@ -298,6 +358,7 @@ export class MoveModel {
     const { layout, groups } = this;
     const state = row[layout.group(place)] as number;
     const { status } = groups.facts(state);
+    this.#findDue(row, place);
     const count = this.moveCount(row);
     for (let at = 0; at < count; at++) {
       const { moveId, source, target } = this.move(row, at);
@@ -309,7 +370,7 @@ export class MoveModel {
       if (facts === undefined) continue;
       const word = layout.move(at);
       row[word] = withBase(row[word] as number, facts.r0);
-      if (facts.frozenAt !== undefined) row[word] = withBase(row[word] as number, facts.frozenAt);
+      if (facts.frozen !== undefined) row[word] = withBase(row[word] as number, facts.frozen.revision);
       if (facts.activate !== undefined) row[layout.activate(at)] = facts.activate + 1;
       row[layout.pool(at)] = groups.pools.union(row[layout.pool(at)] as number, facts.pieces);
     }

@@ -20,18 +20,26 @@ export const Flag = {
   cancelAsked: 1,
   /** Some config newer than it had no intent for it. */
   removed: 2,
+  /** Its source was frozen, and a driver found that this copy may go. */
+  forgetDue: 4,
+  /** Its target staged a copy, and a driver found that it may go. */
+  abortDue: 8,
   /** Its source (of a first assignment: its target) answered `cancelled`. */
-  saidCancelled: 4,
+  saidCancelled: 16,
   /** The same, `tooLate`. */
-  saidTooLate: 8,
+  saidTooLate: 32,
   /** Its target served by it. */
-  served: 16,
+  served: 64,
   /** Its source, or its target, was dismantled and founded anew: nothing of this move reaches the new group. */
-  sourceGone: 32,
-  targetGone: 64,
+  sourceGone: 128,
+  targetGone: 256,
 } as const;
 
-const REVISIONS = 16;
+/** Bits of a word: the move's number, its flags, revisions. */
+const FLAGS_AT = 8;
+const BASES_AT = 18;
+/** Revisions of the shard that a row has room for. */
+export const REVISIONS: number = 32 - BASES_AT;
 
 /**
  * The moves of a model, numbered from 1, and how a move stands in a row: a word with number, flags and every r0
@@ -58,21 +66,21 @@ export class MoveList {
 }
 
 export function flagsOf(word: number): number {
-  return (word >>> 8) & 0xff;
+  return (word >>> FLAGS_AT) & 0x3ff;
 }
 
 export function withFlag(word: number, flag: number): number {
-  return (word | (flag << 8)) >>> 0;
+  return (word | (flag << FLAGS_AT)) >>> 0;
 }
 
 /** Adds a revision that the source named as r0, or froze at. */
 export function withBase(word: number, revision: number): number {
   assert(revision < REVISIONS, 'the model has few revisions');
-  return (word | (1 << (16 + revision))) >>> 0;
+  return (word | (1 << (BASES_AT + revision))) >>> 0;
 }
 
 export function hasBase(word: number, revision: number): boolean {
-  return revision < REVISIONS && ((word >>> (16 + revision)) & 1) !== 0;
+  return revision < REVISIONS && ((word >>> (BASES_AT + revision)) & 1) !== 0;
 }
 
 /** The open move of the shard as the config tells it. */

@@ -1,5 +1,6 @@
 import { ShardState } from '@flotilla/kv';
-import { MoveStep } from '@flotilla/wire';
+import { nextStep } from '@flotilla/store/testing';
+import { MovePhase, MoveStep } from '@flotilla/wire';
 import type { Fault } from '../search.ts';
 import { EventKind } from './events.ts';
 import { SHARD } from './group-facts.ts';
@@ -99,7 +100,7 @@ export class Schedule {
     if (status?.state === ShardState.serving && status.moveId === move.moveId) {
       return this.#command(model.report(this.#row, at, 'done'));
     }
-    if (intent.phase === 1) return this.#cancel(at, move);
+    if (intent.phase === MovePhase.cancelling) return this.#cancel(at, move);
     if (move.source !== undefined) return this.#copy(at, move, move.source);
     return this.#step(move.target, model.entry(this.#row, at, MoveStep.activateEmpty));
   }
@@ -113,43 +114,69 @@ export class Schedule {
     return this.#ask(move.source ?? move.target, at, model.entry(this.#row, at, step));
   }
 
-  /** Copies, freezes and activates, as far as the next step of that. */
+  /** One step of the copy, as `nextStep` of the store itself has it for a leader to whom everything was just said. */
   #copy(at: number, move: Move, source: number): boolean {
-    const { groups, layout } = this.#model;
-    const { moveId, target } = move;
-    const facts = groups.source(this.#row[layout.group(source)] as number, moveId);
-    if (facts === undefined) {
-      return this.#step(source, this.#model.entry(this.#row, at, MoveStep.beginExport));
+    const model = this.#model;
+    const { groups, layout } = model;
+    const { target } = move;
+    const said = groups.source(this.#row[layout.group(source)] as number, move.moveId);
+    const { status: from } = model.facts(this.#row, source);
+    const { status: to } = model.facts(this.#row, target);
+    const step = nextStep({
+      moveId: move.moveId,
+      shard: to,
+      isHeldBack: false,
+      r0: said?.r0,
+      frozen: said?.frozen,
+      freezeSent: false,
+      isSourceUnsure: false,
+      openBytes: said !== undefined && from?.revision === to?.staging?.pos ? 0 : undefined,
+      isCatchingUp: false,
+      isImporting: false,
+      holdsLease: true,
+      hasCommitted: true,
+    });
+    const row = this.#row;
+    switch (step.do) {
+      case 'begin-export':
+        return this.#step(source, model.entry(row, at, MoveStep.beginExport));
+      case 'begin-import':
+        return this.#step(target, model.entry(row, at, MoveStep.beginImport, step.base));
+      case 'page':
+        return this.#piece(target, said?.pieces, MoveStep.importChunk);
+      case 'changes':
+        return this.#piece(target, said?.pieces, MoveStep.importDelta);
+      case 'freeze':
+        return this.#ask(source, at, model.entry(row, at, MoveStep.freeze, step.pos, 0));
+      case 'activate':
+        return said?.activate !== undefined && this.#step(target, said.activate);
+      default:
+        return false;
     }
-    const { status } = this.#model.facts(this.#row, target);
-    const staging = status?.moveId === moveId ? status.staging : undefined;
-    if (staging === undefined || facts.r0 > staging.pos) {
-      const base = facts.frozenAt ?? facts.r0;
-      return this.#step(target, this.#model.entry(this.#row, at, MoveStep.beginImport, base));
-    }
-    for (const entry of groups.pools.entries(facts.pieces)) if (this.#step(target, entry)) return true;
-    if (facts.activate !== undefined) return this.#step(target, facts.activate);
-    if (!staging.isComplete) return false;
-    return this.#ask(source, at, this.#model.entry(this.#row, at, MoveStep.freeze, staging.pos, 0));
   }
 
-  /** What moves that have ended left behind. */
+  /** The first page, or changes, that the source has for the copy as it stands. */
+  #piece(target: number, pool: number | undefined, kind: MoveStep): boolean {
+    const { groups } = this.#model;
+    if (pool === undefined) return false;
+    for (const entry of groups.pools.entries(pool)) {
+      if (groups.stepOf(entry)?.step === kind && this.#step(target, entry)) return true;
+    }
+    return false;
+  }
+
+  /** What groups owe by their state. */
   #cleanUp(): boolean {
     const model = this.#model;
-    const count = model.moveCount(this.#row);
-    for (let at = 0; at < count; at++) {
-      if (!model.hasFlag(this.#row, at, Flag.removed)) continue;
-      const { moveId, source, target } = model.move(this.#row, at);
-      const isTargetGone = model.hasFlag(this.#row, at, Flag.targetGone);
-      const isSourceGone = source === undefined || model.hasFlag(this.#row, at, Flag.sourceGone);
-      const taken = isTargetGone ? undefined : model.facts(this.#row, target);
-      const given = isSourceGone ? undefined : model.facts(this.#row, source);
-      if (taken?.state === ShardState.importing && taken.status?.moveId === moveId) {
-        return this.#step(target, model.entry(this.#row, at, MoveStep.abort));
-      }
-      if (source !== undefined && given?.state === ShardState.frozen && given.status?.moveId === moveId) {
-        return this.#step(source, model.entry(this.#row, at, MoveStep.forget));
-      }
+    const { layout } = model;
+    for (let place = 0; place < layout.groups; place++) {
+      const state = this.#row[layout.group(place)] as number;
+      const duty = model.duty(state, this.#row[layout.config] as number);
+      if (duty === undefined) continue;
+      const at = model.concerned(this.#row, place, duty);
+      if (at === undefined) continue;
+      const step = duty.step === MoveStep.forget ? MoveStep.forget : MoveStep.abort;
+      return this.#step(place, model.entry(this.#row, at, step));
     }
     return false;
   }

@@ -1,4 +1,4 @@
-import { legal, patch, shard, source, target, type Variant } from './variant.ts';
+import { duties, patch, shard, source, target, type Variant } from './variant.ts';
 
 /** Who serves, who has the content, and what is left over. */
 export const ownership: readonly Variant[] = [
@@ -92,9 +92,9 @@ export const ownership: readonly Variant[] = [
     bounds: 'no-writes',
     patches: [
       patch(
-        legal,
-        'forget: (flags: number): boolean => (flags & Flag.removed) !== 0',
-        'forget: (_: number): boolean => true',
+        duties,
+        'if (shard.state === ShardState.frozen && isOver)',
+        'if (shard.state === ShardState.frozen)',
       ),
     ],
   },
@@ -150,9 +150,9 @@ export const ownership: readonly Variant[] = [
     bounds: 'no-writes',
     patches: [
       patch(
-        legal,
-        'abort: (flags: number): boolean => (flags & Flag.removed) !== 0',
-        'abort: (flags: number): boolean => (flags & (Flag.removed | Flag.cancelAsked)) !== 0',
+        duties,
+        'if (shard.state === ShardState.importing && isOver)',
+        'if (shard.state === ShardState.importing && (isOver || config.shards[number]?.intent?.phase === 1))',
       ),
     ],
   },
@@ -161,13 +161,7 @@ export const ownership: readonly Variant[] = [
     rule: 'only a config that is newer than the move shows that the move has ended',
     harm: 'nobody serves',
     bounds: 'no-writes',
-    patches: [
-      patch(
-        legal,
-        'abort: (flags: number): boolean => (flags & Flag.removed) !== 0',
-        'abort: (_: number): boolean => true',
-      ),
-    ],
+    patches: [patch(duties, 'const isOver = config.number > moveId && config', 'const isOver = config')],
   },
   {
     name: 'done-of-any-move',
@@ -184,10 +178,23 @@ export const ownership: readonly Variant[] = [
   },
   {
     name: 'no-later-base',
-    rule: 'a copy begins again when its source has dropped the names of what it has not seen',
+    rule: 'a target lets a copy of the same move begin again from a later base',
     harm: 'nobody serves',
     bounds: 'trimmed',
     patches: [patch(target, 'return step.base > (shard.staging?.pos ?? 0);', 'return false;')],
+  },
+  {
+    name: 'driver-that-never-begins-again',
+    rule: 'a driver begins a copy again when its source has dropped the names of what it has not seen',
+    harm: 'nobody serves',
+    bounds: 'trimmed',
+    patches: [
+      patch(
+        'store/src/moves/next-step.ts',
+        'if (view.r0 !== undefined && view.r0 > place.pos && base !== undefined && !isHeldBack) {',
+        'if (base === undefined) {',
+      ),
+    ],
   },
   {
     name: 'staging-kept-when-it-differs',

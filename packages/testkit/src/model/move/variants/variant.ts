@@ -32,7 +32,7 @@ export const batch = 'kv/src/batch.ts';
 export const shard = 'kv/src/shard.ts';
 export const index = 'kv/src/change-index.ts';
 export const copyReader = 'kv/src/copy-reader.ts';
-export const legal = 'testkit/src/model/move/legal.ts';
+export const duties = 'store/src/moves/move-duties.ts';
 
 const digests = 'if (!shard.records.equals(digests.records) || !shard.rows.equals(digests.rows)) {';
 
