@@ -251,6 +251,17 @@ describe('a copy', () => {
     expect(asked.length).toBe(1);
   });
 
+  test('that is held back looks at one replica after the other, since any of them may be cut off', () => {
+    const looked = [0, 1, 2, 3].map(() => {
+      copier.look(source, start);
+      const to = asked[0]?.to;
+      answer(changes(10, 20, 0));
+      now += 1_000;
+      return to;
+    });
+    expect(looked).toEqual(['s2', 's1', 's2', 's1']);
+  });
+
   test('that is stopped takes no answer any more', () => {
     copier.copy('page', source, start);
     copier.stop();

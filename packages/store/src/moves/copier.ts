@@ -138,8 +138,9 @@ export class Copier {
     const { moveId, shard } = this.#order;
     this.#ask(source, { kind: AskKind.changes, moveId, shard, from: applied.pos }, (storeId, reply) => {
       if (reply?.verdict !== Verdict.changes) this.#avoid(source, storeId, reply);
-      else if (reply.frozen !== undefined)
-        this.#parts.facts.sourceFroze(reply.frozen, this.#parts.world.now());
+      else if (reply.frozen !== undefined) this.#parts.facts.sourceFroze(reply.frozen, nowMs);
+      // One that is cut off from its leader never hears of the freeze: all are looked at, in turn.
+      else this.#sources.avoid(storeId, nowMs + source.replicas.length * LOOK_MS);
     });
   }
 
