@@ -15,6 +15,8 @@ import type { ReplicaWatch } from './replica-watch.ts';
 const group = { gid: 1, incarnation: 2 };
 const conf = { votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
 
+const tombstone = { start: { index: 0, term: 0 }, hardState: undefined, entries: [], removed: true };
+
 function entry(index: number, term: number, text = `${term}/${index}`): Entry {
   return { index, term, kind: EntryKind.normal, data: utf8Encode(text) };
 }
@@ -178,6 +180,7 @@ describe('what a correct Raft does', () => {
           start: { index: 0, term: 0 },
           hardState: { term: 1, vote: 1, commit: 0 },
           entries: [entry(1, 1), entry(2, 1)],
+          removed: false,
         });
         rig.c.restartsFrom(0);
       },
@@ -190,7 +193,19 @@ describe('what a correct Raft does', () => {
         rig.c.writes({ group, replica: { group, raftId: 3, generation: 0, start, removed: true } }, 99);
         rig.c.synced(99);
         rig.c.stateSynced(2);
-        rig.c.reopened({ start: { index: 0, term: 0 }, hardState: undefined, entries: [] });
+        rig.c.reopened(tombstone);
+        rig.c.restartsFrom(0);
+        for (const each of [rig.a, rig.b]) each.appliesTo(2);
+      },
+    ],
+    [
+      'a removed replica has lost all, also when its store died before it heard of the tombstone',
+      (rig) => {
+        rig.c.appliesTo(2);
+        rig.c.stateSynced(2);
+        const start = { index: 0, term: 0, confState: { voters: [], ...conf } };
+        rig.c.writes({ group, replica: { group, raftId: 3, generation: 0, start, removed: true } }, 99);
+        rig.c.reopened(tombstone);
         rig.c.restartsFrom(0);
         for (const each of [rig.a, rig.b]) each.appliesTo(2);
       },
@@ -217,6 +232,7 @@ describe('what a correct Raft does', () => {
           start: { index: 0, term: 0 },
           hardState: state,
           entries: [entry(1, 1), entry(2, 1)],
+          removed: false,
         });
         rig.b.restartsFrom(0);
         rig.write(rig.b, [entry(3, 1)]);
@@ -406,7 +422,12 @@ describe('what no correct Raft does', () => {
       'came back with entries to 1',
       ({ b }) => {
         const state = { term: 1, vote: 1, commit: 0 };
-        b.reopened({ start: { index: 0, term: 0 }, hardState: state, entries: [entry(1, 1)] });
+        b.reopened({
+          start: { index: 0, term: 0 },
+          hardState: state,
+          entries: [entry(1, 1)],
+          removed: false,
+        });
       },
     ],
     [
@@ -414,7 +435,7 @@ describe('what no correct Raft does', () => {
       'came back with entries to 2, term 0',
       ({ b }) => {
         const entries = [entry(1, 1), entry(2, 1)];
-        b.reopened({ start: { index: 0, term: 0 }, hardState: undefined, entries });
+        b.reopened({ start: { index: 0, term: 0 }, hardState: undefined, entries, removed: false });
       },
     ],
     [
@@ -424,7 +445,12 @@ describe('what no correct Raft does', () => {
         b.appliesTo(2);
         b.stateSynced(2);
         const entries = [entry(1, 1), entry(2, 1)];
-        b.reopened({ start: { index: 0, term: 0 }, hardState: { term: 1, vote: 1, commit: 0 }, entries });
+        b.reopened({
+          start: { index: 0, term: 0 },
+          hardState: { term: 1, vote: 1, commit: 0 },
+          entries,
+          removed: false,
+        });
         b.restartsFrom(1);
       },
     ],

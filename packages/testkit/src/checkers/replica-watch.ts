@@ -9,6 +9,8 @@ export interface SurvivingLog {
   readonly hardState: HardState | undefined;
   /** Entries after the start. */
   readonly entries: readonly Entry[];
+  /** The replica is a tombstone. */
+  readonly removed: boolean;
 }
 
 interface Unsynced {
@@ -109,6 +111,8 @@ export class ReplicaWatch {
     found.vote = log.hardState?.vote ?? 0;
     found.commit = log.hardState?.commit ?? 0;
     this.#checkSurvivor(found);
+    // The store died between writing the tombstone and hearing that it is durable.
+    if (log.removed && this.#buried === undefined) this.#isBuried();
     this.#isDurable = true;
     this.#unsynced.length = 0;
     this.written = found;

@@ -33,12 +33,12 @@ export class StoreWatch {
   /** Before the store starts: what its disk brought through the crash. */
   opens(logStore: LogStore): void {
     for (const record of logStore.replicas()) {
-      const { group, raftId, start, generation } = record;
+      const { group, raftId, start, generation, removed } = record;
       const watch = this.#checker.replica(this.#store, group, raftId);
       const { first, last } = logStore.span(group);
       const entries = last < first ? [] : logStore.entries(group, first, last + 1, Number.MAX_SAFE_INTEGER);
       watch.voters = Math.max(1, start.confState.voters.length);
-      watch.reopened({ start, hardState: logStore.hardState(group), entries });
+      watch.reopened({ start, hardState: logStore.hardState(group), entries, removed });
       this.#replicas.push({ group, watch, generation });
     }
     const present = new Set(this.#replicas.map((replica) => replica.watch));
