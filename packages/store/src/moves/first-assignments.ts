@@ -1,4 +1,4 @@
-import { type MoveEntry, MoveStep } from '@flotilla/wire';
+import { type MoveEntry, MoveStep, StepFate } from '@flotilla/wire';
 import type { GroupScene } from './group-scene.ts';
 import { type MoveOrder, moveKey } from './move-order.ts';
 import type { MoveWorld } from './move-world.ts';
@@ -31,9 +31,10 @@ export class FirstAssignments {
       step,
       stamp: () => this.#world.stampFor(replica),
       spares: true,
-      done: () => {
+      done: (reply) => {
         this.#open.delete(key);
-        this.#wake();
+        // What was refused is repeated by the next tick: at once it would be refused again, and again.
+        if (reply.fate === StepFate.answered) this.#wake();
       },
     });
     this.#world.host.propose(replica, proposal);
