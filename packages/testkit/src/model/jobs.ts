@@ -28,10 +28,10 @@ const child = fileURLToPath(new URL('./search-child.ts', import.meta.url));
 const GRACE_MS = 120_000;
 const ERROR_LENGTH_MAX = 4000;
 
-/** Tells what each search found; rejects if the process ended before it told all. */
-export function runJob(job: Job, tell: (line: JobLine) => void): Promise<void> {
+/** Tells what each search found; rejects if the process ended before it told all, or was stopped. */
+function runJob(job: Job, signal: AbortSignal, tell: (line: JobLine) => void): Promise<void> {
   const args = ['--conditions=flotilla-source', child, JSON.stringify(job)];
-  const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], signal });
   const timer = setTimeout(() => running.kill('SIGKILL'), job.seconds * 1000 + GRACE_MS);
   createInterface({ input: running.stdout }).on('line', (line) => tell(JSON.parse(line) as JobLine));
   let errors = '';
@@ -40,27 +40,32 @@ export function runJob(job: Job, tell: (line: JobLine) => void): Promise<void> {
   });
   return new Promise((resolve, reject) => {
     running.on('error', reject);
-    running.on('close', (code, signal) => {
+    running.on('close', (code, killedBy) => {
       clearTimeout(timer);
       const what = job.variant ?? job.searches.join(', ');
       if (code === 0) resolve();
-      else reject(new Error(`the process that searches ${what} ended with ${signal ?? code}\n${errors}`));
+      else reject(new Error(`the process that searches ${what} ended with ${killedBy ?? code}\n${errors}`));
     });
   });
 }
 
-/** Runs jobs side by side, so many at a time. */
+/** Runs jobs side by side, so many at a time. When one fails, the others are stopped. */
 export async function runJobs(
   atOnce: number,
   jobs: readonly Job[],
   tell: (job: Job, line: JobLine) => void,
 ): Promise<void> {
   const left = [...jobs];
+  const stop = new AbortController();
   const worker = async (): Promise<void> => {
     for (let job = left.shift(); job !== undefined; job = left.shift()) {
       const running = job;
-      await runJob(running, (line) => tell(running, line));
+      await runJob(running, stop.signal, (line) => tell(running, line));
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  try {
+    await Promise.all(Array.from({ length: atOnce }, worker));
+  } finally {
+    stop.abort();
+  }
 }

@@ -180,4 +180,9 @@ async function main(): Promise<void> {
   if (finds && !(await findVariants(options))) process.exit(1);
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.error((error as Error).message);
+  process.exit(1);
+}

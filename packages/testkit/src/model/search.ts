@@ -68,8 +68,6 @@ export interface SearchLimits {
   readonly followsWaysHome: boolean;
   /** Only this harm ends the search; undefined: every fault does. */
   readonly sought: string | undefined;
-  /** Told about progress now and then. */
-  readonly tell?: (states: number, depth: number) => void;
 }
 
 const WAY_HOME_MAX = 200;
@@ -116,7 +114,6 @@ export class Search {
       if (at === layerEnd) {
         depth++;
         layerEnd = this.#queue.length;
-        this.#limits.tell?.(at, depth);
       }
       this.#expand(this.#queue.get(at));
       at++;

@@ -106,11 +106,11 @@ export class Checks {
 
   /** What is staged keeps the promise of its position, against the source as it is now. */
   #promiseFault(row: Uint32Array): Fault | undefined {
-    const { bounds, groups, layout, moves } = this.#model;
+    const { bounds, groups, layout } = this.#model;
     if (bounds.damages > 0) return undefined;
     const count = this.#model.moveCount(row);
     for (let at = 0; at < count; at++) {
-      const { moveId, source, target } = moves.move(row[layout.move(at)] as number);
+      const { moveId, source, target } = this.#model.move(row, at);
       if (source === undefined) continue;
       const from = row[layout.group(source)] as number;
       const to = row[layout.group(target)] as number;

@@ -9,7 +9,7 @@ import { Counter } from './layout.ts';
 import { resultText } from './ledger.ts';
 import { legal } from './legal.ts';
 import { asFault, type MoveModel } from './move-model.ts';
-import { Flag, flagsOf, hasBase, REVISIONS } from './moves.ts';
+import { Flag, flagsOf, hasBase, numberOf, REVISIONS } from './moves.ts';
 import type { SentWrite } from './writes.ts';
 
 /** One event of a search, in numbers; `words.ts` has it in words. */
@@ -129,7 +129,7 @@ export class Events {
     const model = this.#model;
     const { layout } = model;
     const word = this.#row[layout.move(at)] as number;
-    const { source } = model.moves.move(word);
+    const { source } = model.moves.move(numberOf(word));
     if (source === undefined) this.#ofFirst(at, word);
     else {
       this.#inSource(at, word, source);
@@ -148,7 +148,7 @@ export class Events {
   }
 
   #ofFirst(at: number, word: number): void {
-    const { target } = this.#model.moves.move(word);
+    const { target } = this.#model.moves.move(numberOf(word));
     if (!this.#reaches(word, target, Flag.targetGone)) return;
     this.#step(target, this.#model.entry(this.#row, at, MoveStep.activateEmpty));
     if (legal.cancel(flagsOf(word))) this.#ask(target, at, this.#model.entry(this.#row, at, MoveStep.abort));
@@ -156,7 +156,7 @@ export class Events {
 
   #inSource(at: number, word: number, place: number): void {
     const model = this.#model;
-    const { moveId } = model.moves.move(word);
+    const { moveId } = model.moves.move(numberOf(word));
     if (!this.#reaches(word, place, Flag.sourceGone)) return;
     const flags = flagsOf(word);
     const { status } = model.facts(this.#row, place);
@@ -187,7 +187,7 @@ export class Events {
 
   #inTarget(at: number, word: number): void {
     const { layout, moves } = this.#model;
-    const { target: place } = moves.move(word);
+    const { target: place } = moves.move(numberOf(word));
     if (!this.#reaches(word, place, Flag.targetGone)) return;
     for (let base = 0; base < REVISIONS; base++) {
       if (!hasBase(word, base)) continue;
@@ -260,16 +260,16 @@ export class Events {
     const intent = config.shards[SHARD]?.intent;
     const mayMove = layout.count(this.#row, Counter.moves) < bounds.moves && count < layout.moves;
     if (mayMove && (intent === undefined || bounds.redirects)) {
-      for (const { gid } of config.groups) this.#command(model.moveOrder(gid), Counter.moves);
+      for (const { gid } of config.groups) this.#command(model.entries.move(gid), Counter.moves);
     }
     if (layout.count(this.#row, Counter.leaves) < bounds.leaves) {
       for (let gid = 1; gid <= layout.groups; gid++) {
-        this.#command(model.leaveOrder(gid), Counter.leaves);
-        this.#command(model.joinOrder(gid), Counter.leaves);
+        this.#command(model.entries.leave(gid), Counter.leaves);
+        this.#command(model.entries.join(gid), Counter.leaves);
       }
     }
     if (intent === undefined || layout.count(this.#row, Counter.cancels) >= bounds.cancels) return;
-    this.#command(model.cancelOrder(intent.moveId), Counter.cancels);
+    this.#command(model.entries.cancel(intent.moveId), Counter.cancels);
   }
 
   #clients(): void {
@@ -305,7 +305,7 @@ export class Events {
     if (before === this.#model.gone) return;
     const epoch = groups.facts(before).status?.epoch ?? 1;
     for (let time = 0; time <= bounds.timeMax; time++) {
-      const entry = this.#model.attempt(sent, epoch, time);
+      const entry = this.#model.entries.attempt(sent, epoch, time);
       const after = groups.apply(before, entry);
       const { fault, answer, isFailed } = groups;
       this.#next.set(this.#row);

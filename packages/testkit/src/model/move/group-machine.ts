@@ -105,9 +105,6 @@ export class GroupMachine {
     return this.#answers.bytes(this.answer).length === 0;
   }
 
-  /** How often the real code ran. */
-  runs = 0;
-
   constructor(options: MachineOptions) {
     this.#options = options;
     this.#store = new CellStore(options.removesLate);
@@ -124,10 +121,6 @@ export class GroupMachine {
     this.#store.thaw(new CellStore(false).freeze());
     this.#group.load();
     return this.#take();
-  }
-
-  get stateCount(): number {
-    return this.#states.size;
   }
 
   facts(state: number): GroupFacts {
@@ -226,7 +219,6 @@ export class GroupMachine {
   }
 
   #run(state: number, entry: number): number {
-    this.runs++;
     const before = this.facts(state);
     const index = before.generationMax + 1;
     const out = new Writer(256);

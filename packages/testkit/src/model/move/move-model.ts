@@ -1,24 +1,18 @@
 import { assert, must } from '@flotilla/base';
-import { timeEntry } from '@flotilla/kv';
+import { ShardState, timeEntry } from '@flotilla/kv';
 import { dutyOf } from '@flotilla/store/testing';
-import {
-  type ClusterConfig,
-  MoveAnswer,
-  type MoveEntry,
-  MovePhase,
-  MoveStep,
-  readEntryHead,
-} from '@flotilla/wire';
+import { type ClusterConfig, MoveAnswer, type MoveEntry, MovePhase, MoveStep } from '@flotilla/wire';
 import { PairTable } from '../pair-table.ts';
 import type { Fault } from '../search.ts';
 import type { Bounds } from './bounds.ts';
-import { ControllerMachine, storeOf } from './controller-machine.ts';
+import { ControllerMachine } from './controller-machine.ts';
+import { Entries, type PlainStep, type ReportKind } from './entries.ts';
 import { type GroupFacts, SHARD } from './group-facts.ts';
 import { GroupMachine, STAMP } from './group-machine.ts';
 import { Layout } from './layout.ts';
 import { Ledger } from './ledger.ts';
-import { Flag, flagsOf, type Move, MoveList, openMove, withBase, withFlag } from './moves.ts';
-import { attemptEntry, cursorsOf, type SentWrite, sentWrites } from './writes.ts';
+import { Flag, flagsOf, type Move, MoveList, numberOf, openMove, withBase, withFlag } from './moves.ts';
+import { cursorsOf, type SentWrite, sentWrites } from './writes.ts';
 
 /** What the answer to a step lets others know: a flag, pieces as a pool, an entry that activates (one higher). */
 interface Heard {
@@ -42,16 +36,10 @@ export class MoveModel {
   readonly moves: MoveList = new MoveList();
   readonly ledger: Ledger;
   readonly writes: readonly SentWrite[];
-  readonly #attempts = new Map<number, number>();
-  readonly #entries = new Map<number, number>();
-  readonly #reports: Record<ReportKind, number[]> = { done: [], cancelled: [], tooLate: [] };
-  readonly #moveOrders: number[] = [];
+  readonly entries: Entries;
   /** By answer and move. */
   readonly #heard = new PairTable();
   readonly #answers: Heard[] = [];
-  readonly #cancelOrders: number[] = [];
-  readonly #joinOrders: number[] = [];
-  readonly #leaveOrders: number[] = [];
   /** State of a group that is not there, and of one that was just founded. */
   gone = 0;
   #start = 0;
@@ -74,6 +62,7 @@ export class MoveModel {
       expectsDamage: bounds.damages > 0,
     });
     this.ledger = new Ledger(this.writes);
+    this.entries = new Entries(this.groups, this.controller, this.moves, bounds.unitMs);
   }
 
   /** Fills the row with the state in which the search begins. */
@@ -88,90 +77,21 @@ export class MoveModel {
     this.#oldest = controller.founded(layout.groups);
     row[layout.config] = this.#oldest;
     for (let place = 0; place < layout.groups; place++) {
-      const gid = gidOf(place);
-      this.command(row, this.joinOrder(gid));
+      this.command(row, this.entries.join(gidOf(place)));
     }
     if (this.bounds.isUnassigned) return;
     this.step(row, this.move(row, 0).target, this.entry(row, 0, MoveStep.activateEmpty));
     this.command(row, this.report(row, 0, 'done'));
   }
 
-  /**
-   * The entry with a step of a move, at a log time. `value` is what the kind of step has besides: the base of an
-   * import, the place of a freeze, the end of a trim.
-   */
+  /** The entry with a step of a move; see `Entries.step`. */
   entry(row: Uint32Array, at: number, step: PlainStep, value = 0, time = -1): number {
-    const number = (row[this.layout.move(at)] as number) & 0xff;
-    const key = ((number * 16 + step) * 16 + value) * 16 + time + 1;
-    const known = this.#entries.get(key);
-    if (known !== undefined) return known;
-    const stamp = time < 0 ? 0 : STAMP + time * this.bounds.unitMs;
-    const entry = this.groups.step(stepOf(this.moves.move(number), step, value), stamp);
-    this.#entries.set(key, entry);
-    return entry;
+    return this.entries.step(numberOf(row[this.layout.move(at)] as number), step, value, time);
   }
 
-  /** What stores tell the controller about a move. */
+  /** The command with which stores tell how a move ended. */
   report(row: Uint32Array, at: number, kind: ReportKind): number {
-    const number = (row[this.layout.move(at)] as number) & 0xff;
-    const reports = this.#reports[kind];
-    const known = reports[number];
-    if (known !== undefined) return known;
-    const { moveId } = this.moves.move(number);
-    const command = this.controller.command({ kind, moves: [{ shard: SHARD, moveId }] });
-    reports[number] = command;
-    return command;
-  }
-
-  /** People want the shard in a group. */
-  moveOrder(gid: number): number {
-    this.#moveOrders[gid] ??= this.controller.command({ kind: 'move', shard: SHARD, gid });
-    return this.#moveOrders[gid];
-  }
-
-  /** People want a group on its store. */
-  joinOrder(gid: number): number {
-    this.#joinOrders[gid] ??= this.controller.command({
-      kind: 'join',
-      groups: [{ gid, stores: [storeOf(gid)] }],
-    });
-    return this.#joinOrders[gid];
-  }
-
-  /** People want a group no more. */
-  leaveOrder(gid: number): number {
-    this.#leaveOrders[gid] ??= this.controller.command({ kind: 'leave', gids: [gid] });
-    return this.#leaveOrders[gid];
-  }
-
-  /** People want a move cancelled. */
-  cancelOrder(moveId: number): number {
-    this.#cancelOrders[moveId] ??= this.controller.command({ kind: 'cancel', moveId, shard: undefined });
-    return this.#cancelOrders[moveId];
-  }
-
-  /** The entry of a write, as a group with this epoch would not refuse it for its epoch. */
-  attempt(sent: SentWrite, epoch: number, time: number): number {
-    const key = (epoch * 16 + sent.number) * 16 + time;
-    const known = this.#attempts.get(key);
-    if (known !== undefined) return known;
-    const entry = this.groups.entry(attemptEntry(sent, epoch, time, this.bounds.unitMs));
-    this.#attempts.set(key, entry);
-    return entry;
-  }
-
-  /** The write in the entry of an attempt. */
-  sentIn(entry: number): SentWrite | undefined {
-    for (const [key, each] of this.#attempts) {
-      if (each === entry) return this.writes[Math.floor(key / 16) % 16];
-    }
-    return undefined;
-  }
-
-  /** Log time of an entry in units; below 0 if it names none. */
-  timeOf(entry: number): number {
-    const { stamp } = readEntryHead(this.groups.entryBytes(entry));
-    return (stamp - STAMP) / this.bounds.unitMs;
+    return this.entries.report(numberOf(row[this.layout.move(at)] as number), kind);
   }
 
   config(row: Uint32Array): ClusterConfig {
@@ -183,7 +103,7 @@ export class MoveModel {
   }
 
   move(row: Uint32Array, at: number): Move {
-    return this.moves.move(row[this.layout.move(at)] as number);
+    return this.moves.move(numberOf(row[this.layout.move(at)] as number));
   }
 
   /** How many moves there were so far. */
@@ -307,7 +227,7 @@ export class MoveModel {
   ask(row: Uint32Array, place: number, at: number, entry: number): Fault | undefined {
     const fault = this.step(row, place, entry);
     if (this.groups.isFailed) return fault;
-    const number = (row[this.layout.move(at)] as number) & 0xff;
+    const number = numberOf(row[this.layout.move(at)] as number);
     const { flag, pool, activate } = this.#hear(this.groups.answer, number);
     if (flag !== 0) this.#flag(row, at, flag);
     if (pool !== 0)
@@ -362,7 +282,7 @@ export class MoveModel {
     const count = this.moveCount(row);
     for (let at = 0; at < count; at++) {
       const { moveId, source, target } = this.move(row, at);
-      if (target === place && status?.moveId === moveId && status.state === 2) {
+      if (target === place && status?.moveId === moveId && status.state === ShardState.serving) {
         this.#flag(row, at, Flag.served);
       }
       if (source !== place) continue;
@@ -380,32 +300,6 @@ export class MoveModel {
 /** Of what shows only that something is not as it was meant. */
 export function asFault(what: string | undefined): Fault | undefined {
   return what === undefined ? undefined : { what, harm: undefined };
-}
-
-export type ReportKind = 'done' | 'cancelled' | 'tooLate';
-
-/** Steps that follow from the move alone. Pages, changes and facts of a freeze come from its source. */
-export type PlainStep = Exclude<
-  MoveStep,
-  typeof MoveStep.importChunk | typeof MoveStep.importDelta | typeof MoveStep.activate
->;
-
-function stepOf(move: Move, step: PlainStep, value: number): MoveEntry {
-  const { moveId, epoch, sourceGid, sourceIncarnation } = move;
-  const of = { moveId, shard: SHARD };
-  switch (step) {
-    case MoveStep.activateEmpty:
-    case MoveStep.beginExport:
-      return { step, ...of, epoch };
-    case MoveStep.trimExport:
-      return { step, ...of, to: value };
-    case MoveStep.freeze:
-      return { step, ...of, epoch, pos: value, target: move.targetGid };
-    case MoveStep.beginImport:
-      return { step, ...of, epoch, sourceGid, sourceIncarnation, base: value };
-    default:
-      return { step, ...of };
-  }
 }
 
 export function gidOf(place: number): number {

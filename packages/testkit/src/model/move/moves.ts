@@ -60,9 +60,14 @@ export class MoveList {
     return this.#moves.length;
   }
 
-  move(word: number): Move {
-    return this.#moves[(word & 0xff) - 1] as Move;
+  move(number: number): Move {
+    return this.#moves[number - 1] as Move;
   }
+}
+
+/** The move that a word is about. */
+export function numberOf(word: number): number {
+  return word & 0xff;
 }
 
 export function flagsOf(word: number): number {

@@ -91,7 +91,7 @@ export function eventWords(
     }
     case EventKind.attempt: {
       groups.apply(state(), right);
-      const sent = model.sentIn(right);
+      const sent = model.entries.sentIn(right);
       const said = resultText(groups.result(groups.answer));
       return `group ${gidOf(left)}: ${sent === undefined ? 'a write' : writeWords(sent)}${stampWords(model, right)} -> ${said}`;
     }
@@ -112,7 +112,7 @@ export function eventWords(
 
 function stampWords(model: MoveModel, entry: number): string {
   if (model.bounds.timeMax === 0) return '';
-  const time = model.timeOf(entry);
+  const time = model.entries.timeOf(entry);
   return time < 0 ? '' : ` at time ${time}`;
 }
 
