@@ -251,6 +251,33 @@ describe('a copy that is not what its source holds', () => {
     expectAll(bench, records);
   });
 
+  test('again and again is made anew at growing distances, until somebody has mended the source', () => {
+    const bench = twoGroups();
+    const { to } = ends(bench);
+    const records = filled(bench);
+    let isMended = false;
+    for (const store of bench.stores) {
+      onSend(store, (_to, kind, body, send) => {
+        if (kind !== FrameKind.moveReply || isMended) return false;
+        const { id, reply } = decodeMoveReply(body);
+        const page = reply.verdict === Verdict.page ? openPage(reply.page, hasher) : undefined;
+        if (page === undefined || reply.verdict !== Verdict.page) return false;
+        send(
+          encodeMoveReply(id, { ...reply, page: sealPage({ ...page, items: new Uint8Array(0) }, hasher) }),
+        );
+        return true;
+      });
+    }
+    bench.move(0, to);
+    bench.until(() => bench.lines('move-digest-mismatch').length > 1);
+    bench.run(14_000);
+    // One, two, four and eight seconds lie between them.
+    expect(bench.lines('move-digest-mismatch').length).toBe(5);
+    isMended = true;
+    bench.settled();
+    expectAll(bench, records);
+  });
+
   test('because its source forgot what it had not seen twice holds its writers back from then on', () => {
     const bench = twoGroups();
     const { from, to } = ends(bench);

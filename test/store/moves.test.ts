@@ -148,6 +148,30 @@ describe('a cancelled move', () => {
     bench.until(() => isClean(bench, to));
   });
 
+  test('of which the config has not heard yet is left alone by its driver', () => {
+    const bench = twoGroups();
+    const { from, to } = ends(bench);
+    bench.fill(bench.keys(0, 200).map((key) => [key, `value of ${key}`] as const));
+    bench.policy({ moveBytesPerSecond: 2_000 });
+    const moveId = bench.move(0, to);
+    bench.until(() => bench.shardOf(to, 0)?.staging !== undefined);
+    bench.propose(from, { step: MoveStep.cancel, moveId, shard: 0 });
+    bench.policy({ moveBytesPerSecond: 0 });
+    bench.until(() => bench.lines('move-closed').length > 0);
+    let entries = 0;
+    bench.onApplied = () => {
+      entries++;
+    };
+    bench.run(3_000);
+    // Those of the controller, on each of its replicas.
+    expect(entries).toBeLessThan(50);
+    expect(bench.lines('move-closed').length).toBe(1);
+    bench.order('cancel', moveId);
+    bench.settled();
+    expect(bench.config.shards[0]?.owner).toBe(from);
+    bench.until(() => isClean(bench, from));
+  });
+
   test('that is frozen already goes forward, and the cancel says that it came too late', () => {
     const bench = twoGroups();
     const { from, to } = ends(bench);
