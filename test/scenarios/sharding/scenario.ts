@@ -14,7 +14,11 @@ export interface ScenarioOptions extends LabOptions {
 }
 
 /** One situation, checked to the end. Its seed comes from its title, so that no test depends on another one. */
-export function scenario(title: string, options: ScenarioOptions, body: (lab: Lab) => void): void {
+export function scenario(
+  title: string,
+  options: ScenarioOptions,
+  body: (lab: Lab, network: NetworkKind) => void,
+): void {
   for (const network of options.networks ?? ['reliable']) {
     const full = network === 'reliable' ? title : `${title} (${network} network)`;
     test(full, () => {
@@ -28,14 +32,14 @@ export function play(
   title: string,
   options: LabOptions,
   network: NetworkKind,
-  body: (lab: Lab) => void,
+  body: (lab: Lab, network: NetworkKind) => void,
 ): string {
   const seed = (new Xxh64().hash(utf8Encode(title)) % 1_000_000) + SHIFT;
   let lab: Lab | undefined;
   try {
     lab = new Lab(seed, options);
     lab.spoil(network);
-    body(lab);
+    body(lab, network);
     lab.finish();
     return lab.cluster.world.events.hash;
   } catch (error) {
