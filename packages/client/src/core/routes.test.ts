@@ -27,6 +27,7 @@ test('neither a config nor a refusal lowers the epoch of a shard', () => {
   routes.take({ ...made.config(), number: 1 });
   expect(routes.patch(0, 2, 7)).toBe(true);
   expect(routes.patch(0, 1, 6)).toBe(false);
+  expect(routes.patch(0, 1, 7)).toBe(false);
   expect(routes.patch(0, 0, 9)).toBe(false);
   routes.take({ ...made.config(), number: 2 });
   expect([routes.owner[0], routes.epoch[0]]).toEqual([2, 7]);
