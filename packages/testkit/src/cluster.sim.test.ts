@@ -9,6 +9,8 @@ const FIRST = Number(process.env.FLOTILLA_SEED ?? 1);
 const SEEDS = 100;
 const PER_TEST = 5;
 const SECONDS = 30;
+/** Half of the clusters move shards, and have twice the stores: a shorter time costs as much. */
+const MOVING: Omit<SimulationOptions, 'seed'> = { seconds: 15, movesMs: 750 };
 
 function run(options: SimulationOptions): SimulationResult {
   const result = simulate(options);
@@ -16,31 +18,39 @@ function run(options: SimulationOptions): SimulationResult {
   return result;
 }
 
-describe(`${SEEDS} clusters of three stores live through ${SECONDS} s of faults`, () => {
-  const sum = { operations: 0, crashes: 0, powerCuts: 0, elections: 0, snapshots: 0, faults: 0 };
+describe(`${SEEDS} clusters, half of which move shards about, live through faults`, () => {
+  const sum = { operations: 0, crashes: 0, powerCuts: 0, elections: 0, snapshots: 0, faults: 0, strikes: 0 };
+  const moves = { begun: 0, done: 0, cancelled: 0, restarted: 0, hit: 0 };
 
   for (let first = FIRST; first < FIRST + SEEDS; first += PER_TEST) {
     test(`seeds ${first} to ${first + PER_TEST - 1}`, () => {
       for (let seed = first; seed < first + PER_TEST; seed++) {
-        const result = run({ seed, seconds: SECONDS });
+        const result = run({ seed, ...(seed % 2 === 0 ? MOVING : { seconds: SECONDS }) });
         for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += result[key];
+        for (const key of Object.keys(moves) as (keyof typeof moves)[]) moves[key] += result.moves[key];
       }
     });
   }
 
   test('something happened in them: a run in which nothing fails proves nothing', () => {
-    expect(sum.operations).toBeGreaterThan(SEEDS * 2_000);
+    expect(sum.operations).toBeGreaterThan(SEEDS * 1_000);
     expect(sum.crashes).toBeGreaterThan(SEEDS);
     expect(sum.powerCuts).toBeGreaterThan(SEEDS);
     expect(sum.elections).toBeGreaterThan(SEEDS * 6);
     expect(sum.snapshots).toBeGreaterThan(SEEDS);
     expect(sum.faults).toBeGreaterThan(SEEDS * 20);
+    expect(sum.strikes).toBeGreaterThan(SEEDS);
+    expect(moves.done).toBeGreaterThan(SEEDS * 10);
+    expect(moves.cancelled).toBeGreaterThan(SEEDS);
+    expect(moves.restarted).toBeGreaterThan(SEEDS / 4);
+    expect(moves.hit).toBeGreaterThan(SEEDS * 3);
   });
 });
 
 test('the same seed is the same run, event by event', () => {
-  for (let seed = 1; seed <= 5; seed++) {
-    const [first, second] = [simulate({ seed, seconds: 5 }), simulate({ seed, seconds: 5 })];
+  for (let seed = 1; seed <= 6; seed++) {
+    const options = { seed, seconds: 5, ...(seed % 2 === 0 ? { movesMs: 500 } : {}) };
+    const [first, second] = [simulate(options), simulate(options)];
     expect(second.hash).toBe(first.hash);
     expect(second.events).toBe(first.events);
     expect(first.events).toBeGreaterThan(1_000);
@@ -92,11 +102,9 @@ test('a single store has nobody to fail over to and keeps its promises all the s
 });
 
 test('a replay command names everything that the run depends on', () => {
-  expect(replayCommand({ seed: 7, seconds: 10 })).toBe(
-    'npm run sim -- --seed 7 --seconds 10 --stores 3 --groups 2',
-  );
-  const options = { seed: 7, seconds: 10, stores: 5, groups: 3, faults: ['crash', 'reset'] } as const;
-  expect(replayCommand(options)).toBe(
-    'npm run sim -- --seed 7 --seconds 10 --stores 5 --groups 3 --faults crash,reset',
+  expect(replayCommand({ seed: 7, seconds: 10 })).toBe('npm run sim -- --seed 7 --seconds 10 --moves 0');
+  const options = { seed: 7, seconds: 10, movesMs: 900, stores: 5, groups: 3 } as const;
+  expect(replayCommand({ ...options, faults: ['crash', 'reset'] })).toBe(
+    'npm run sim -- --seed 7 --seconds 10 --moves 900 --stores 5 --groups 3 --faults crash,reset',
   );
 });
