@@ -68,7 +68,7 @@ export class Finale {
   /** All moves end, and then all groups are balanced. */
   settle(): void {
     const { world } = this.#cluster;
-    this.#ask('policy', { auto: undefined, moveBytesPerSecond: 0, movesPerStore: 4 });
+    this.#ask('policy', { auto: false, moveBytesPerSecond: 0, movesPerStore: 4 });
     for (const { moveId, shard, paused } of openMoves(this.#config)) {
       if (paused) this.#ask('resume', { moveId, shard });
     }

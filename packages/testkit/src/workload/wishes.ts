@@ -40,14 +40,14 @@ const FIRST_JOINED_GID = 100;
 function joinOf(groupsMax: number): Decision {
   return ({ random, stores, config }) => {
     if (config.groups.length >= groupsMax) return undefined;
-    const gid = Math.max(FIRST_JOINED_GID, ...config.groups.map((group) => group.gid)) + 1;
-    const places = shuffle(random, stores).slice(0, 1 + random.below(3));
-    const groups = [{ gid, stores: places }];
-    return {
-      method: 'join',
-      params: { plan: false, groups },
-      words: `join of group ${gid} on ${places.join(' ')}`,
-    };
+    const highest = Math.max(FIRST_JOINED_GID, ...config.groups.map((group) => group.gid));
+    const count = random.chance(0.2) ? 2 : 1;
+    const groups = Array.from({ length: count }, (_, at) => ({
+      gid: highest + 1 + at,
+      stores: shuffle(random, stores).slice(0, 1 + random.below(3)),
+    }));
+    const words = groups.map(({ gid, stores }) => `group ${gid} on ${stores.join(' ')}`).join(', ');
+    return { method: 'join', params: { plan: random.chance(0.1), groups }, words: `join of ${words}` };
   };
 }
 
@@ -55,8 +55,12 @@ function leaveOf(groupsMin: number): Decision {
   return ({ random, config }) => {
     const staying = config.groups.filter((group) => !group.leaving);
     if (staying.length <= groupsMin) return undefined;
-    const { gid } = pick(random, staying);
-    return { method: 'leave', params: { plan: false, gids: [gid] }, words: `leave of group ${gid}` };
+    const count = staying.length - groupsMin > 1 && random.chance(0.2) ? 2 : 1;
+    const gids = shuffle(random, staying)
+      .slice(0, count)
+      .map((group) => group.gid);
+    const words = `leave of groups ${gids.join(', ')}`;
+    return { method: 'leave', params: { plan: random.chance(0.1), gids }, words };
   };
 }
 
@@ -84,10 +88,11 @@ const POLICY_BYTES = [0, 500, 2_000, 10_000, 16_777_216];
 const changePolicy: Decision = ({ random }) => {
   const movesPerStore = random.chance(0.5) ? 1 + random.below(4) : undefined;
   const moveBytesPerSecond = random.chance(0.7) ? pick(random, POLICY_BYTES) : undefined;
+  const auto = random.chance(0.3) ? random.chance(0.5) : undefined;
   return {
     method: 'policy',
-    params: { auto: undefined, movesPerStore, moveBytesPerSecond },
-    words: `policy ${movesPerStore} moves per store, ${moveBytesPerSecond} bytes per second`,
+    params: { auto, movesPerStore, moveBytesPerSecond },
+    words: `policy ${movesPerStore} moves per store, ${moveBytesPerSecond} bytes per second, auto ${auto}`,
   };
 };
 
