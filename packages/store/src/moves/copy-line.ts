@@ -21,16 +21,8 @@ export class CopyLine {
   /** Pieces behind one that failed fit no more. */
   #isBroken = false;
 
-  get inFlight(): number {
-    return this.#flights.length;
-  }
-
   get isIdle(): boolean {
     return this.#flights.length === 0 && this.#held === undefined;
-  }
-
-  get held(): Piece | undefined {
-    return this.#held;
   }
 
   /** Where the next question starts; undefined while that is not known. */
