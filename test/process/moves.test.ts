@@ -68,7 +68,7 @@ test('groups join and leave under writers while stores of both sides and the con
   const freely = () => command('policy', '--move-rate', 'unlimited', '--moves-per-store', '4');
   const newest = async (): Promise<number> => (await db.admin.config()).number;
 
-  await slowly('300KB');
+  await slowly('150KB');
   const beforeJoin = await newest();
   await command('join', '3', '--stores', fresh.join(','));
   await strike(fleet, db, old, fresh);
@@ -80,7 +80,7 @@ test('groups join and leave under writers while stores of both sides and the con
   await appenders.more(500);
 
   const leaving = shardsOf(joined, 1).length;
-  await slowly('150KB');
+  await slowly('75KB');
   const beforeLeave = await newest();
   await command('leave', '1');
   await strike(fleet, db, old, fresh);

@@ -196,11 +196,10 @@ describe('work that goes on', () => {
     await fleet.revive('s12');
     await fleet.line('s12', /snapshot-installed/);
 
-    for (const gid of [2, 3]) {
-      await fleet.kill(...of(gid));
-      await fleet.revive(...of(gid));
-    }
+    // Both sources of these moves go down in the middle of them.
     await join(1);
+    await fleet.kill(...of(2), ...of(3));
+    await fleet.revive(...of(2), ...of(3));
     await appenders.more(200);
     await fleet.kill(...controllers);
     await fleet.revive(...controllers);

@@ -56,10 +56,8 @@ export function leaderOf(db: Db, gid: number): Promise<string> {
 }
 
 /** All configs from one number to another, both included. */
-export async function history(db: Db, from: number, to: number): Promise<ClusterConfig[]> {
-  const configs: ClusterConfig[] = [];
-  for (let number = from; number <= to; number++) configs.push(await db.admin.config(number));
-  return configs;
+export function history(db: Db, from: number, to: number): Promise<ClusterConfig[]> {
+  return Promise.all(Array.from({ length: to - from + 1 }, (_, at) => db.admin.config(from + at)));
 }
 
 /** How often a shard changed its owner over these configs. */
