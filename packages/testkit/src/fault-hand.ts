@@ -106,6 +106,11 @@ export class FaultHand {
         return this.#onLeader(action.gid, action.name, 'drop');
       case 'leader-back':
         return this.#end(action.name);
+      case 'deaf':
+        world.deaf.set(action.name, action.store);
+        return true;
+      case 'hearing':
+        return world.deaf.delete(action.name);
       case 'move-frames':
         Object.assign(world.moveFrames, { loss: action.loss, doubles: action.doubles, late: action.late });
         return true;
@@ -188,6 +193,7 @@ export class FaultHand {
       case 'fail-commit':
       case 'pause':
       case 'stall':
+      case 'deaf':
         this.#cluster.storesHit([action.store]);
         return;
       case 'disk':

@@ -146,6 +146,7 @@ export class SimCluster {
   heal(): void {
     const { world } = this;
     world.links.healAll();
+    world.deaf.clear();
     world.links.quality = world.quality;
     for (const frames of [world.frames, world.moveFrames])
       Object.assign(frames, { loss: 0, doubles: 0, late: 0 });

@@ -11,6 +11,7 @@ import { checkScans } from './checkers/scans.ts';
 import { FaultHand } from './fault-hand.ts';
 import { Finale } from './finale.ts';
 import { type ClusterOptions, SimCluster } from './sim-cluster.ts';
+import { Echo } from './workload/echo.ts';
 import { type KeySpace, keySpace } from './workload/keys.ts';
 import { type Decision, Operator } from './workload/operator.ts';
 import { Recorder } from './workload/recorder.ts';
@@ -25,7 +26,7 @@ import {
   makeSchedule,
   moveFaultKinds,
 } from './world/faults.ts';
-import type { DiskSabotage } from './world/sim-store.ts';
+import type { DiskSabotage, SimStore } from './world/sim-store.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -61,6 +62,8 @@ export interface SimulationResult {
   readonly faults: number;
   /** Faults that struck right after a step of a move. */
   readonly strikes: number;
+  /** Commands that were sent once more after they had been executed. */
+  readonly echoes: number;
   readonly moves: MoveCounts;
   /** From the end of all faults until everything was as it should be. */
   readonly recoveryMs: number;
@@ -149,6 +152,7 @@ class Simulation {
   readonly #keys: KeySpace;
   readonly #workers: Worker[] = [];
   readonly #operators: Operator[] = [];
+  #echo: Echo | undefined;
   readonly #thinkMs: number;
   #faults = 0;
   #recoveryMs = 0;
@@ -177,7 +181,10 @@ class Simulation {
     const { world } = this.#cluster;
     if (this.#random.chance(0.2)) this.#troubleFounding();
     this.#cluster.found();
-    if (this.#options.movesMs !== undefined) this.#setPolicy();
+    if (this.#options.movesMs !== undefined) {
+      this.#setPolicy();
+      this.#startEcho();
+    }
     world.events.tell('the cluster is ready');
     this.#startLoad();
     this.#startOperators();
@@ -195,6 +202,19 @@ class Simulation {
     // Until the state of the last entries is committed, and thereby compared.
     world.time.advance(200);
     this.#check();
+  }
+
+  #startEcho(): void {
+    const { world, stores } = this.#cluster;
+    const leads = (store: SimStore, gid: number): boolean => store.node?.host.replica(gid)?.isLeader === true;
+    const echo = new Echo({
+      world,
+      random: this.#random.fork('echo'),
+      config: () => this.#cluster.newestConfig(),
+      leaderOf: (gid) => stores.find((store) => leads(store, gid))?.address,
+    });
+    world.moves.onExecuted = (entry) => echo.executed(entry);
+    this.#echo = echo;
   }
 
   /** Half of all clusters copy so slowly that much happens meanwhile. */
@@ -299,6 +319,7 @@ class Simulation {
   #recover(): void {
     this.#cluster.world.events.tell('all faults end');
     this.#hand.rest();
+    this.#echo?.stop();
     this.#cluster.heal();
     for (const caller of [...this.#workers, ...this.#operators]) caller.stop();
   }
@@ -338,6 +359,7 @@ class Simulation {
       powerCuts: stores.reduce((sum, store) => sum + store.powerCuts, 0),
       faults: this.#faults,
       strikes: this.#hand.strikes,
+      echoes: this.#echo?.count ?? 0,
       moves: world.tally.counts,
       recoveryMs: this.#recoveryMs,
       failure,

@@ -1,6 +1,15 @@
 import type { SeedRun } from './sim-seeds.ts';
 
-const names = ['operations', 'elections', 'snapshots', 'crashes', 'powerCuts', 'faults', 'strikes'] as const;
+const names = [
+  'operations',
+  'elections',
+  'snapshots',
+  'crashes',
+  'powerCuts',
+  'faults',
+  'strikes',
+  'echoes',
+] as const;
 
 /** What many seeds came to together. */
 export class Totals {
@@ -27,7 +36,7 @@ export class Totals {
         `${of('snapshots')} snapshots, ${of('crashes')} crashes, ${of('powerCuts')} power cuts`,
       `moves: ${of('begun')} begun, ${of('done')} done, ${of('cancelled')} cancelled, ${of('hit')} with faults in them, ` +
         `${of('restarted')} copies begun anew, ${this.#digests} digests that differ`,
-      `faults: ${of('faults')}, ${of('strikes')} of them right after a step of a move`,
+      `faults: ${of('faults')}, and ${of('strikes')} right after a step of a move; ${of('echoes')} writes were heard twice`,
       `${Math.round(this.#virtualMs / 1000)} s in ${(realMs / 1000).toFixed(1)} s ` +
         `(${Math.round(this.#virtualMs / realMs)} x)`,
     ].join('\n');

@@ -59,6 +59,10 @@ export const sabotages: Readonly<Record<string, Sabotage>> = {
     ],
     checkers: ['digest'],
   },
+  'a group that executes below the floor of a session': {
+    patches: [{ file: kv('batch'), find: 'if (seq < row.floor) {', replace: 'if (false) {' }],
+    checkers: ['no error'],
+  },
   'a source that forgets before anybody else serves': {
     patches: [
       {

@@ -74,15 +74,11 @@ export class SimRead extends ReadOperation {
   }
 }
 
-/** Failures that say the truth about a sick cluster. All others mean that client and store do not fit. */
-const expected: ReadonlySet<string> = new Set([
-  'deadline',
-  'unavailable',
-  'overloaded',
-  'session-expired',
-  'aborted',
-  'closed',
-]);
+/**
+ * Failures that say the truth about a sick cluster. All others mean that client and store do not fit: no session is
+ * old enough to expire, and no write that somebody waits for may be called older than its session's floor.
+ */
+const expected: ReadonlySet<string> = new Set(['deadline', 'unavailable', 'overloaded', 'aborted', 'closed']);
 
 function failureOutcome(failure: ClientFailure): Outcome {
   if (!expected.has(failure.code)) {

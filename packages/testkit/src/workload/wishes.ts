@@ -51,6 +51,15 @@ function joinOf(groupsMax: number): Decision {
   };
 }
 
+/** A group on its way out is to stay after all. */
+const joinAgain: Decision = ({ random, config }) => {
+  const leaving = config.groups.filter((group) => group.leaving);
+  if (leaving.length === 0) return undefined;
+  const { gid, replicas } = pick(random, leaving);
+  const groups = [{ gid, stores: replicas.map((place) => place.storeId) }];
+  return { method: 'join', params: { plan: false, groups }, words: `join of leaving group ${gid}` };
+};
+
 function leaveOf(groupsMin: number): Decision {
   return ({ random, config }) => {
     const staying = config.groups.filter((group) => !group.leaving);
@@ -60,7 +69,9 @@ function leaveOf(groupsMin: number): Decision {
       .slice(0, count)
       .map((group) => group.gid);
     const words = `leave of groups ${gids.join(', ')}`;
-    return { method: 'leave', params: { plan: random.chance(0.1), gids }, words };
+    const params = { plan: random.chance(0.1), gids };
+    if (!random.chance(0.3)) return { method: 'leave', params, words };
+    return { method: 'leave', params, words, soonThen: joinAgain };
   };
 }
 

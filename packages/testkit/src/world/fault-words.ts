@@ -46,6 +46,10 @@ export function actionWords(action: FaultAction): string {
       return `${action.name}: the leader of group ${action.gid} loses its connections to the other stores`;
     case 'leader-back':
       return `${action.name} is over`;
+    case 'deaf':
+      return `${action.name}: no config reaches ${action.store}`;
+    case 'hearing':
+      return `${action.name} is over`;
     case 'move-frames':
       return `frames of moves: ${lossWords(action)}`;
     case 'move-leader':

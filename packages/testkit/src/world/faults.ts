@@ -47,6 +47,9 @@ export type FaultAction = { readonly atMs: number } & (
   | { readonly kind: 'leader-back'; readonly name: string }
   /** What belongs to moves is lost, doubled or late, some of it by seconds: any age must do no harm. */
   | { readonly kind: 'move-frames'; readonly loss: number; readonly doubles: number; readonly late: number }
+  /** No config reaches the store until the `hearing` of that name: it acts on what it believes. */
+  | { readonly kind: 'deaf'; readonly name: string; readonly store: string }
+  | { readonly kind: 'hearing'; readonly name: string }
   /** Whoever leads one end of some open move then, or the controller; ended by a `leader-back`. */
   | {
       readonly kind: 'move-leader';
@@ -94,6 +97,7 @@ export const faultKinds = [
   'leader-pause',
   'leader-cut',
   'leader-drop',
+  'deaf',
   'move-frames',
   'move-leader',
   'move-step',
@@ -101,7 +105,7 @@ export const faultKinds = [
 export type FaultKind = (typeof faultKinds)[number];
 
 /** These find something to hit only while shards move. */
-export const moveFaultKinds: readonly FaultKind[] = ['move-frames', 'move-leader', 'move-step'];
+export const moveFaultKinds: readonly FaultKind[] = ['deaf', 'move-frames', 'move-leader', 'move-step'];
 
 /** How often each kind strikes when it is chosen, in milliseconds between two of them. */
 const pauseBetweenMs: { readonly [kind in FaultKind]: readonly [number, number] } = {
@@ -124,6 +128,7 @@ const pauseBetweenMs: { readonly [kind in FaultKind]: readonly [number, number] 
   'leader-pause': [4_000, 15_000],
   'leader-cut': [4_000, 15_000],
   'leader-drop': [1_500, 8_000],
+  deaf: [2_000, 8_000],
   'move-frames': [3_000, 12_000],
   'move-leader': [2_000, 8_000],
   'move-step': [1_500, 6_000],
@@ -266,6 +271,11 @@ function strike(
       return [
         { atMs, kind, name, gid: random.below(groups + 1) },
         { atMs: later(200, 5_000), kind: 'leader-back', name },
+      ];
+    case 'deaf':
+      return [
+        { atMs, kind, name, store },
+        { atMs: later(300, 6_000), kind: 'hearing', name },
       ];
     case 'move-frames': {
       const [loss, doubles, late] = [random.unit() * 0.3, random.unit() * 0.5, random.unit() * 0.5];

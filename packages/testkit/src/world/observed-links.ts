@@ -26,6 +26,8 @@ const ofMoves: ReadonlySet<number> = new Set([
   FrameKind.moveStepReply,
 ]);
 
+const ofConfigs: ReadonlySet<number> = new Set([FrameKind.config, FrameKind.configDelta]);
+
 const LATE_MS_MAX = 60;
 /** A late frame of a move may come when the move is over and the next one under way. */
 const AGED_CHANCE = 0.3;
@@ -36,6 +38,8 @@ export interface ObservedLinksParts {
   readonly watch: StoreWatch;
   readonly faults: FrameFaults;
   readonly moveFaults: FrameFaults;
+  /** Who gets no configs, by the name of the fault. */
+  readonly deaf: ReadonlyMap<string, string>;
   readonly random: Prng;
   readonly timers: Timers;
 }
@@ -49,7 +53,8 @@ export class ObservedLinks implements PeerLinks {
   }
 
   send(storeId: StoreId, lane: Lane, kind: number, body: Uint8Array, urgency: Urgency): boolean {
-    const { inner, random, timers } = this.#parts;
+    const { inner, random, timers, deaf } = this.#parts;
+    if (deaf.size > 0 && ofConfigs.has(kind) && [...deaf.values()].includes(storeId)) return true;
     const faults = this.#faultsOf(kind);
     if (consensus.has(kind)) this.#observe(kind, body);
     if (faults === undefined || (faults.loss === 0 && faults.doubles === 0 && faults.late === 0)) {

@@ -162,6 +162,7 @@ export class SimStore {
       watch,
       faults: world.frames,
       moveFaults: world.moveFrames,
+      deaf: world.deaf,
       random: random.fork('frames'),
       timers: world.time,
     });

@@ -29,6 +29,8 @@ export class SimWorld {
   readonly hasher: Xxh64 = new Xxh64();
   readonly frames: FrameFaults = { loss: 0, doubles: 0, late: 0 };
   readonly moveFrames: FrameFaults = { loss: 0, doubles: 0, late: 0 };
+  /** Stores that no config reaches, by the name of the fault. */
+  readonly deaf: Map<string, string> = new Map();
   /** What links are like in this world when no fault is active. */
   readonly quality: LinkQuality;
   readonly meter: Meter = new MemoryMeter();

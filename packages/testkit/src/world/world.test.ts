@@ -215,15 +215,16 @@ describe('the schedule of faults', () => {
       expect(count('stall')).toBe(count('unstall'));
       const leaders = ['leader-crash', 'leader-pause', 'leader-cut', 'leader-drop', 'move-leader'];
       expect(count(...leaders)).toBe(count('leader-back'));
+      expect(count('deaf')).toBe(count('hearing'));
     }
     // Black-outs are power cuts, partitions are cuts, half-open connections are resets.
-    expect(kinds.size).toBe(24);
+    expect(kinds.size).toBe(26);
   });
 
   test('taking one kind away leaves the times of the others as they were', () => {
     const all = makeSchedule(new Prng(3), { ...options, kinds: ['crash', 'reset'] });
     const some = makeSchedule(new Prng(3), { ...options, kinds: ['reset'] });
     expect(all.filter((action) => action.kind === 'reset')).toEqual(some);
-    expect(faultKinds.length).toBe(22);
+    expect(faultKinds.length).toBe(23);
   });
 });

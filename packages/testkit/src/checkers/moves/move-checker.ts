@@ -61,6 +61,8 @@ export class MoveChecker {
   readonly #sessions = new SessionModel();
   /** Hears of each step that changed something. */
   onStep: (step: MoveEntry, before: ShardFacts, after: ShardFacts) => void = () => {};
+  /** Hears of each batch of a client of which every command was executed. */
+  onExecuted: (entry: Uint8Array) => void = () => {};
 
   /** A replica applied that entry. True if it was the first of its group. */
   applied(name: GroupName, index: number, entry: Uint8Array, state: AppliedState): boolean {
@@ -105,7 +107,9 @@ export class MoveChecker {
       const { state, epoch, timeFloor } = group.shards.get(shard) ?? NOTHING_KNOWN;
       return { epoch: state === 'serving' ? epoch : undefined, timeFloor };
     });
+    let total = 0;
     for (const [shard, count] of executed) {
+      total += count;
       const before = group.shards.get(shard) ?? NOTHING_KNOWN;
       const after = state.facts(shard);
       const expected = { ...before, revision: before.revision + count };
@@ -115,6 +119,7 @@ export class MoveChecker {
       });
       group.shards.set(shard, after);
     }
+    if (total === head.count) this.onExecuted(entry);
   }
 
   #time(group: Group, entry: Uint8Array, head: EntryHead, state: AppliedState): void {
