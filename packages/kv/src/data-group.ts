@@ -10,6 +10,7 @@ import {
   type MoveEntry,
   type MoveQuestion,
   type MoveReply,
+  MoveStep,
   type Read,
   readEntryHead,
   readMoveEntry,
@@ -70,12 +71,21 @@ const GROUP_FORMAT = 1;
 const GROUP_BYTES = 9;
 const ROW_CACHE_BYTES = 8 * 1024 * 1024;
 
+/** Room for an entry of a move without the piece of a copy. */
+const MOVE_HEAD_BYTES = 128;
+
+/** A copied piece is large: its entry is built in one go, in memory of the right size. */
+function pieceBytes(step: MoveEntry): number {
+  if (step.step === MoveStep.importChunk) return step.page.length;
+  return step.step === MoveStep.importDelta ? step.delta.length : 0;
+}
+
 /** A whole entry with one move step, ready to be proposed. */
 export function moveEntry(step: MoveEntry, stamp: number): Uint8Array {
-  const out = new Writer(64);
+  const out = new Writer(MOVE_HEAD_BYTES + pieceBytes(step));
   beginEntry(out, EntryBody.move, 0);
   writeMoveEntry(out, step);
-  const entry = out.finish();
+  const entry = out.take();
   stampEntry(entry, stamp);
   return entry;
 }

@@ -25,8 +25,8 @@ export const limits = {
   storesMax: 1024,
   addressBytes: 256,
   snapshotChunkBytes: 262_144,
-  /** Items of one page or delta of a move, unless a single item or revision is larger. */
-  importPieceBytes: 262_144,
+  /** Items of one page or delta of a move, unless a single item or revision is larger: 256 KiB with all around it. */
+  importPieceBytes: 258_048,
   /** The largest page or delta: a session row with all results of range deletes is the largest item. */
   importBytes: 6_291_456,
   /** A source freezes when at most so much is open: the last changes travel with the answer. */

@@ -65,12 +65,12 @@ export interface Delta extends DeltaHead {
 
 const CHECKSUM_BYTES = 8;
 
-function seal(out: Writer, begin: number, hasher: Hasher): Uint8Array {
-  hasher.hash(out.bytes.subarray(begin, out.length));
+function seal(out: Writer, hasher: Hasher): Uint8Array {
+  hasher.hash(out.bytes.subarray(0, out.length));
   const { low, high } = hasher;
   out.u32(low);
   out.u32(high);
-  return out.bytes.slice(begin, out.length);
+  return out.take();
 }
 
 /** The sealed bytes without their checksum, or undefined where it does not fit. */
@@ -92,7 +92,7 @@ export function sealPage(page: Page, hasher: Hasher): Uint8Array {
   out.bytes16(page.next);
   out.bool(page.isLast);
   out.bytes32(page.items);
-  return seal(out, 0, hasher);
+  return seal(out, hasher);
 }
 
 /** Undefined where the checksum does not fit; throws `DecodeError` where it does and the rest does not. Views. */
@@ -120,7 +120,7 @@ export function sealDelta(delta: Delta, hasher: Hasher): Uint8Array {
   out.u53(delta.from);
   out.u53(delta.to);
   out.bytes32(delta.items);
-  return seal(out, 0, hasher);
+  return seal(out, hasher);
 }
 
 export function openDelta(bytes: Uint8Array, hasher: Hasher): Delta | undefined {

@@ -70,7 +70,7 @@ describe('what arrives from a source', () => {
 });
 
 describe('the line of pieces', () => {
-  test('asks from the end of what is on its way, and lets four of them be', () => {
+  test('asks from the end of what is on its way, lets four of them be, and reads one ahead', () => {
     const line = new CopyLine();
     for (let next = 1; next <= 4; next++) {
       expect(line.hasRoom).toBe(true);
@@ -78,6 +78,9 @@ describe('the line of pieces', () => {
       line.hold(piece(next - 1, next));
       expect(line.takeHeld()).toBeDefined();
     }
+    expect(line.hasRoom).toBe(true);
+    line.hold(piece(4, 5));
+    expect(line.takeHeld()).toBeUndefined();
     expect(line.hasRoom).toBe(false);
     expect(line.isIdle).toBe(false);
   });
@@ -87,11 +90,11 @@ describe('the line of pieces', () => {
     line.hold(piece(0, 1, 5_000_000));
     const large = line.takeHeld() as Piece;
     expect(large).toBeDefined();
-    expect(line.hasRoom).toBe(false);
-    line.settled(large, staged(place(1)));
     line.hold(piece(1, 2, 800_000));
+    expect(line.takeHeld()).toBeUndefined();
+    line.settled(large, staged(place(1)));
     const first = line.takeHeld() as Piece;
-    expect(line.hasRoom).toBe(false);
+    expect(first).toBeDefined();
     line.settled(first, staged(place(2)));
     line.hold(piece(2, 3, 200_000));
     line.takeHeld();

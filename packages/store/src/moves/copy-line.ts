@@ -5,8 +5,6 @@ import { type Piece, type Place, samePlace } from './pieces.ts';
 /** Pieces proposed and not applied. */
 const PIECES_MAX = 4;
 const BYTES_MAX = 1_048_576;
-/** What the next piece is expected to take, unless one item alone is larger. */
-const PIECE_BYTES = 262_144;
 
 /**
  * What is on its way into the target's log: pages and deltas in the order in which they will be applied, and
@@ -33,8 +31,8 @@ export class CopyLine {
 
   /** True if one more question may be asked. */
   get hasRoom(): boolean {
-    if (this.#isBroken || this.#held !== undefined) return false;
-    return this.#flights.length === 0 || this.#fits(PIECE_BYTES);
+    // One is read ahead while the line is full, so that reading never waits for committing.
+    return !this.#isBroken && this.#held === undefined;
   }
 
   /** A piece arrived that starts at the end of the line. */
