@@ -176,6 +176,30 @@ test('state transactions keep their pace, unless there is much to write', async 
   await store.close();
 });
 
+test('a released range goes in one wait for the pace, however many slices it takes', async () => {
+  const timers = new VirtualTime();
+  const store = openVirtual(timers);
+  const keyOf = (at: number): Uint8Array => new Uint8Array([7, at >> 8, at & 255]);
+  for (let at = 0; at < 5 * storageTuning.releaseKeysMax; at++) store.put(keyOf(at), new Uint8Array(8));
+  await new Promise((resolve) => store.commit(resolve));
+  store.release(new Uint8Array([7]), new Uint8Array([8]));
+  // Somebody writes all the time, so that a commit always waits.
+  store.put(new Uint8Array([9]), new Uint8Array(8));
+  store.commit(() => {});
+  let left = 1;
+  const pastMs = timers.monoMs();
+  for (; left > 0 && timers.monoMs() < pastMs + statePace.paceMs / 4; await pause(5)) {
+    timers.advance(storageTuning.releaseDelayMs);
+    left = 0;
+    store.scan(new Uint8Array([7]), new Uint8Array([8]), () => {
+      left++;
+      return true;
+    });
+  }
+  expect(left).toBe(0);
+  await store.close();
+});
+
 test('a state commit that somebody waits for does not wait for the pace', async () => {
   const store = openVirtual(new VirtualTime());
   let answered = 0;

@@ -149,8 +149,10 @@ export class LmdbWriter<Work extends WriterWork> {
       this.#end();
       return;
     }
-    // Background work gets its turn between two transactions with commits, never twice in a row before them.
-    if (this.#background && (this.#queue.length === 0 || !this.#backgroundLast)) {
+    const isDue = this.#isDue();
+    // Background work gets its turn between two transactions with commits, never twice in a row before one that
+    // is due. One that only keeps its pace is in nobody's way.
+    if (this.#background && (!isDue || !this.#backgroundLast)) {
       this.#background = false;
       this.#backgroundLast = true;
       this.#run([], () => {
@@ -159,15 +161,19 @@ export class LmdbWriter<Work extends WriterWork> {
       });
       return;
     }
-    if (this.#grow()) return;
-    if (this.#queue.length === 0) return;
-    const much = this.#queuedBytes >= this.#pace.bytesMax / 4 || this.#queuedPuts >= this.#pace.putsMax / 2;
-    const isFree = this.#paceTimer === undefined || much || this.#closing !== undefined;
-    if (!isFree && !this.#queue.some((work) => work.soon === true)) return;
+    if (this.#grow() || !isDue) return;
     this.#backgroundLast = false;
     const works = this.#take();
     this.#keepPace();
     this.#run(works, () => this.#client.write(works));
+  }
+
+  /** Commits wait, and not only for their pace. */
+  #isDue(): boolean {
+    if (this.#queue.length === 0) return false;
+    const much = this.#queuedBytes >= this.#pace.bytesMax / 4 || this.#queuedPuts >= this.#pace.putsMax / 2;
+    const isFree = this.#paceTimer === undefined || much || this.#closing !== undefined;
+    return isFree || this.#queue.some((work) => work.soon === true);
   }
 
   /** Makes room in the file between two transactions; true if that is under way now. */
