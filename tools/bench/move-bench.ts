@@ -111,6 +111,18 @@ export interface Moved {
   readonly bytes: number;
 }
 
+/** As the store tells it that drove the move, which may hear of the end a little later than others. */
+async function endOf(db: Db, moveId: number): Promise<{ readonly pauseMs: number; readonly bytes: number }> {
+  for (let left = 50; left > 0; left--) {
+    for (const { shard, state, pauseMs, bytes, ...move } of await db.admin.moves({ all: true })) {
+      const isIt = move.moveId === moveId && shard === SHARD && state === 'done';
+      if (isIt && pauseMs !== undefined) return { pauseMs, bytes };
+    }
+    await pause(100);
+  }
+  throw new Error(`no store knows the pause of move ${moveId}`);
+}
+
 /** Takes the shard to the other one of the two groups. */
 export async function moveShard(db: Db): Promise<Moved> {
   const { shards } = await db.admin.config();
@@ -118,10 +130,7 @@ export async function moveShard(db: Db): Promise<Moved> {
   const { configNumber } = await db.admin.move(SHARD, shards[SHARD]?.owner === 1 ? 2 : 1);
   await settled(db, 3_600_000);
   const tookMs = performance.now() - begin;
-  const ended = (await db.admin.moves({ all: true })).find(
-    ({ moveId, shard, state }) => moveId === configNumber && shard === SHARD && state === 'done',
-  );
-  if (ended?.pauseMs === undefined) throw new Error(`no store knows the pause of move ${configNumber}`);
+  const ended = await endOf(db, configNumber);
   return { tookMs, pauseMs: ended.pauseMs, bytes: ended.bytes };
 }
 
