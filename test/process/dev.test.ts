@@ -92,6 +92,17 @@ describe('flotilla dev', () => {
     await cluster.stop();
   });
 
+  test('stays when all stores are down, until it is told to end', async () => {
+    const cluster = await Cluster.start();
+    for (const { pid } of cluster.stores) process.kill(pid, 'SIGKILL');
+    const ended = await Promise.all(cluster.stores.map(({ id }) => cluster.dev.event('store-ended', { id })));
+    const byHand = ended.map(({ command }) => runShell(command as string));
+    await Promise.all(byHand.map((store) => store.line(/is ready/)));
+    expect((await cluster.run(['put', 'up', 'again'])).code).toBe(0);
+    await Promise.all(byHand.map((store) => store.stop()));
+    await cluster.stop();
+  });
+
   test('starts a killed store again with --restart', async () => {
     const cluster = await Cluster.start({ args: ['--restart'] });
     process.kill(cluster.store('s3').pid, 'SIGKILL');

@@ -10,6 +10,7 @@ import { exitText, type StoreExit, StoreProcess } from './store-process.ts';
 /** Keeps the processes of a local cluster: starts them, tells what becomes of them, and ends all of them. */
 
 const GRACE_MS = 15_000;
+const STAY_MS = 1_000_000_000;
 const REVIVE_MS_MIN = 250;
 const REVIVE_MS_MAX = 5_000;
 /** A store that ran so long before it ended was fine: its next start is not delayed. */
@@ -55,6 +56,8 @@ export class Supervisor {
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
     const onSignal = (): void => this.#stop();
     for (const signal of signals) process.on(signal, onSignal);
+    // All stores may be down at once and come back by hand: waiting for a signal alone keeps no process.
+    const stay = setInterval(() => {}, STAY_MS);
     for (const line of this.#options.greeting) this.#options.output.note(line);
     try {
       for (const plan of this.#options.plan.stores) this.#seats.push(this.#seat(plan));
@@ -62,6 +65,7 @@ export class Supervisor {
       await Promise.race([this.#untilReady(), gone]);
       await gone;
     } finally {
+      clearInterval(stay);
       for (const signal of signals) process.off(signal, onSignal);
       const { temporaryDirectory } = this.#options;
       if (temporaryDirectory !== undefined) rmSync(temporaryDirectory, { recursive: true, force: true });
