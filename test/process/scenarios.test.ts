@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Appenders } from './harness/appenders.ts';
 import { Fleet } from './harness/fleet.ts';
 import { Ledger } from './harness/ledger.ts';
-import { keysWith } from './harness/on-disk.ts';
+import { firstLogIndex, keysWith } from './harness/on-disk.ts';
 import { removeDirectories } from './harness/places.ts';
 import { endAll } from './harness/running.ts';
 import { history, leaderOf, openMoves, ownedCounts, settled, shardsOf, tagOf } from './harness/shards.ts';
@@ -188,9 +188,15 @@ describe('work that goes on', () => {
 
     // More than the log keeps for a store that is away.
     await fleet.kill('s12');
+    const { groups } = await db.admin.status();
+    const known = groups.find(({ gid }) => gid === 3)?.commitIndex ?? 0;
     const value = new Uint8Array(1_000_000).fill(1);
     const [shard] = shardsOf(await db.admin.config(), 3);
-    for (let at = 0; at < 20; at++) await db.put(`large${tagOf(shard as number, SHARDS)}`, value);
+    await until('logs without what s12 needs next', async () => {
+      await db.put(`large${tagOf(shard as number, SHARDS)}`, value);
+      const begins = await Promise.all(['s10', 's11'].map((id) => firstLogIndex(fleet.data(id), 3)));
+      return begins.every((index) => index > known + 1) ? true : undefined;
+    });
     await db.admin.leave([1]);
     await appenders.more(200);
     await fleet.revive('s12');

@@ -6,6 +6,9 @@ import { LmdbEnvironment } from '@flotilla/storage';
  * works whether the store runs or not.
  */
 
+const pageBytes = 4096;
+const INDEX_AT = 16;
+
 export type EnvironmentName = 'log' | 'state';
 
 export interface Pages {
@@ -60,6 +63,19 @@ export async function groupOnDisk(data: string, gid: number): Promise<GroupOnDis
   }));
 }
 
+/** The first index that the newest log of a group begins with on the disk; 0 without a log. */
+export function firstLogIndex(data: string, gid: number): Promise<number> {
+  return look(data, 'log', (environment) => {
+    const keys = [...environment.table('runs').getKeys(gidRange(gid))].map((key) =>
+      Buffer.from(key as unknown as Uint8Array),
+    );
+    // Keys are group, epoch of the log and index, in order.
+    const log = keys.at(-1)?.subarray(0, INDEX_AT);
+    const first = keys.find((key) => log !== undefined && key.subarray(0, INDEX_AT).equals(log));
+    return first === undefined ? 0 : Number(first.readBigUInt64BE(INDEX_AT));
+  });
+}
+
 /** How many keys of a group's state contain a text, for each of the texts. */
 export function keysWith(data: string, gid: number, texts: readonly string[]): Promise<number[]> {
   return look(data, 'state', (environment) => {
@@ -87,5 +103,3 @@ export function statePages(data: string): Promise<Pages> {
     return { live, used: environment.usedBytes() / pageBytes };
   });
 }
-
-const pageBytes = 4096;
