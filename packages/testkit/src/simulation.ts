@@ -1,16 +1,14 @@
-import { InvariantError, Prng } from '@flotilla/base';
-import type { HostTuning } from '@flotilla/host';
-import type { MoveTuning } from '@flotilla/store';
-import { limits } from '@flotilla/wire';
+import { InvariantError, type Prng } from '@flotilla/base';
 import { checkAppends, checkCounter } from './checkers/exactly-once.ts';
 import { CheckFailure } from './checkers/failure.ts';
 import type { Operation } from './checkers/history.ts';
 import { checkLinearizability } from './checkers/linearizability.ts';
 import type { MoveCounts } from './checkers/moves/move-tally.ts';
 import { checkScans } from './checkers/scans.ts';
+import { shapeOf, tuningOf } from './cluster-shape.ts';
 import { FaultHand } from './fault-hand.ts';
 import { Finale } from './finale.ts';
-import { type ClusterOptions, SimCluster } from './sim-cluster.ts';
+import { SimCluster } from './sim-cluster.ts';
 import { Echo } from './workload/echo.ts';
 import { type KeySpace, keySpace } from './workload/keys.ts';
 import { type Decision, Operator } from './workload/operator.ts';
@@ -72,16 +70,6 @@ export interface SimulationResult {
   readonly story: readonly string[];
 }
 
-const SHARD_COUNTS = [16, 24, 32] as const;
-/** From one item or little more to the most that there is. */
-const PIECES_BYTES = [64, 512, 4_096, 32_768, limits.importPieceBytes] as const;
-/** In some clusters little is much: sources forget what targets have not taken, and copies begin anew. */
-const MOVE_TUNINGS: readonly Partial<MoveTuning>[] = [
-  {},
-  { trimBytes: 300, catchUpBytes: 500, caughtUpBytes: 100 },
-  { trimBytes: 2_000, catchUpBytes: 2_000, caughtUpBytes: 500, indexBytesMax: 3_000 },
-  { indexBytesMax: 600 },
-];
 /** What the moves into one store may copy per second; 0 is no limit. */
 const COPIES_BYTES = [0, 20_000, 4_000, 1_000] as const;
 /** Some operators move leaders about all the time. */
@@ -159,9 +147,8 @@ class Simulation {
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    const shape = shapeOf(options);
     this.#cluster = new SimCluster(options.seed, {
-      ...shape,
+      ...shapeOf(options),
       tuning: tuningOf(options.seed),
       sabotage: isDiskSabotage(options.sabotage) ? options.sabotage : undefined,
     });
@@ -370,24 +357,4 @@ class Simulation {
 
 function isDiskSabotage(sabotage: DiskSabotage | WorkerSabotage | undefined): sabotage is DiskSabotage {
   return sabotage === 'disk-lies' || sabotage === 'disk-blank';
-}
-
-/** Small logs, so that stores that were down need snapshots. */
-function tuningOf(seed: number): Partial<HostTuning> {
-  return { logKeepBytes: [1_024, 4_096, 32_768, 16_777_216][seed % 4] as number };
-}
-
-/** By default three stores, or, where shards move, twice as many and pages of all sizes. */
-function shapeOf(
-  options: SimulationOptions,
-): Pick<ClusterOptions, 'stores' | 'groups' | 'shards' | 'pieceBytes' | 'moveTuning'> {
-  const random = new Prng(options.seed).fork('shape');
-  const isMoving = options.movesMs !== undefined;
-  return {
-    stores: options.stores ?? (isMoving ? 6 : 3),
-    groups: options.groups ?? (isMoving ? 3 + random.below(2) : 2),
-    shards: isMoving ? (SHARD_COUNTS[random.below(SHARD_COUNTS.length)] as number) : 16,
-    pieceBytes: PIECES_BYTES[random.below(PIECES_BYTES.length)] as number,
-    moveTuning: MOVE_TUNINGS[random.below(MOVE_TUNINGS.length)] as Partial<MoveTuning>,
-  };
 }
