@@ -10,7 +10,7 @@ const SEEDS = 100;
 const PER_TEST = 5;
 const SECONDS = 30;
 /** Half of the clusters move shards, and have twice the stores: a shorter time costs as much. */
-const MOVING: Omit<SimulationOptions, 'seed'> = { seconds: 15, movesMs: 750 };
+const MOVING: Omit<SimulationOptions, 'seed'> = { seconds: 12, movesMs: 600 };
 
 function run(options: SimulationOptions): SimulationResult {
   const result = simulate(options);

@@ -1,6 +1,6 @@
 import type { Patch } from '../model/patches.ts';
 
-/** One rule of moves left out of the system's own sources, and the checks of which any may notice it. */
+/** One rule left out of the system's own sources, and the checks of which any may notice it. */
 export interface Sabotage {
   readonly patches: readonly Patch[];
   readonly checkers: readonly string[];
@@ -82,6 +82,17 @@ export const sabotages: Readonly<Record<string, Sabotage>> = {
       },
     ],
     checkers: ['liveness'],
+  },
+  'a lease that lasts longer than the promises it rests on': {
+    patches: [
+      { file: 'packages/host/src/tuning.ts', find: 'leaseMs: 135,', replace: 'leaseMs: 2_000,' },
+      {
+        file: 'packages/host/src/tuning.ts',
+        find: 'tuning.leaseMs * 1.11 <= tuning.promiseMs',
+        replace: 'true',
+      },
+    ],
+    checkers: ['leases'],
   },
   'a controller that withdraws a move at once': {
     patches: [
