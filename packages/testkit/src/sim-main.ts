@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { type SimOptions, simOptions } from './sim-options.ts';
-import { runSeeds, type SeedRun } from './sim-seeds.ts';
-import type { SimShare } from './sim-worker.ts';
+import { runSeed, type SeedRun } from './sim-seeds.ts';
 import { Totals } from './totals.ts';
 
 /** `npm run sim`: many seeds, one line each; a failure tells its story and the one command that replays it. */
@@ -13,30 +12,35 @@ function main(options: SimOptions): void {
     if (options.seeds > 1) console.log(totals.words(performance.now() - begunMs));
     process.exit(totals.failed > 0 ? 1 : 0);
   };
-  /** True if there is more to do. */
-  const tell = (run: SeedRun): boolean => {
+  const tell = (run: SeedRun): void => {
     console.log(run.text);
     totals.add(run);
-    return run.passed || options.goOn;
+    if (!run.passed && !options.goOn) finish();
   };
   if (options.workers === 1) {
-    runSeeds(options, 0, 1, tell);
+    for (let at = 0; at < options.seeds; at++) tell(runSeed(at, options));
     finish();
   }
-  let running = options.workers;
-  for (let share = 0; share < options.workers; share++) {
-    const workerData: SimShare = { options, share };
-    const worker = new Worker(new URL('./sim-worker.ts', import.meta.url), { workerData });
+  let next = 0;
+  let open = 0;
+  const giveNext = (worker: Worker): void => {
+    if (next === options.seeds) return;
+    open++;
+    worker.postMessage(next++);
+  };
+  for (let count = 0; count < options.workers; count++) {
+    const worker = new Worker(new URL('./sim-worker.ts', import.meta.url), { workerData: options });
     worker.on('message', (run: SeedRun) => {
-      if (!tell(run)) finish();
+      open--;
+      tell(run);
+      giveNext(worker);
+      if (open === 0) finish();
     });
     worker.on('error', (error) => {
       console.error(error);
       process.exit(1);
     });
-    worker.on('exit', () => {
-      if (--running === 0) finish();
-    });
+    giveNext(worker);
   }
 }
 

@@ -13,7 +13,9 @@ export interface SeedRun {
   readonly checker: string;
 }
 
-function runSeed(seed: number, { run, twice, trace }: SimOptions): SeedRun {
+/** The seed at that place of those that are asked for. */
+export function runSeed(at: number, { first, run, twice, trace }: SimOptions): SeedRun {
+  const seed = (first + at) % 0x1_0000_0000;
   const print = (ms: number, words: string): void => console.log(`${timeWords(ms)} ${words}`);
   const options = { ...run, seed, ...(trace ? { trace: print } : {}) };
   const begunMs = performance.now();
@@ -25,16 +27,4 @@ function runSeed(seed: number, { run, twice, trace }: SimOptions): SeedRun {
   else if (again !== result.hash) lines.push('', `the second run of seed ${seed} has the hash ${again}`, '');
   const passed = failure === undefined && again === result.hash;
   return { text: lines.join('\n'), passed, realMs, result, checker: failure?.checker ?? '' };
-}
-
-/** Every `of`-th seed, beginning with the `share`-th, until `tell` says that it is enough. */
-export function runSeeds(
-  options: SimOptions,
-  share: number,
-  of: number,
-  tell: (run: SeedRun) => boolean,
-): void {
-  for (let at = share; at < options.seeds; at += of) {
-    if (!tell(runSeed((options.first + at) % 0x1_0000_0000, options))) return;
-  }
 }
