@@ -9,7 +9,8 @@ import {
   Tracker,
   viewProgress,
 } from '@flotilla/raft/testing';
-import { parseOperations } from './commands.ts';
+import { parseOperations } from './conf-change-input.ts';
+import { CommandError } from './environment.ts';
 import { boolean, MalformedError, single, type TestCase } from './parser.ts';
 import { renderProgressMap } from './render.ts';
 
@@ -24,9 +25,14 @@ export class ConfChangeSuite {
   run(test: TestCase): string {
     // Every case stands for one more entry of the log, failed ones too.
     const lastIndex = this.#lastIndex++;
-    if (test.command === 'leave-joint' && test.input !== '') return 'this command takes no input\n';
-    const outcome = this.#change(test);
-    if (!outcome.ok) return `${outcome.reason}\n`;
+    let outcome: MembershipChange;
+    try {
+      outcome = this.#change(test);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      return error.message;
+    }
+    if (!outcome.ok) return outcome.reason;
     this.#conf = outcome.conf;
     this.#tracker.configure(outcome.conf, outcome.fresh, lastIndex);
     const progress = new Map<number, ProgressView>();
@@ -35,10 +41,13 @@ export class ConfChangeSuite {
   }
 
   #change(test: TestCase): MembershipChange {
+    if (test.command === 'leave-joint') {
+      if (test.input !== '') throw new CommandError('this command takes no input');
+      return leaveJoint(this.#conf);
+    }
     const changes = parseOperations(test.input);
     if (test.command === 'simple') return changeSimply(this.#conf, changes);
-    if (test.command === 'leave-joint') return leaveJoint(this.#conf);
-    if (test.command !== 'enter-joint') throw new MalformedError(`unknown command ${test.command}`);
+    if (test.command !== 'enter-joint') throw new CommandError('unknown command');
     let autoLeave = false;
     for (const argument of test.args) {
       if (argument.key !== 'autoleave') throw new MalformedError(`unknown argument ${argument.key}`);

@@ -1,20 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import process from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { Prng } from '@flotilla/base';
 import { describe, expect, test } from 'vitest';
-import { type DataFile, findDataFiles, runFile } from './runner.ts';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const given = process.env.FLOTILLA_RAFT_TESTDATA;
-const directory = given === undefined ? resolve(root, '../shared/conformance/etcd-raft') : resolve(given);
-const files = findDataFiles(directory);
+import { type DataFile, dataDirectory, findDataFiles, SCENARIOS_DIRECTORY } from './data-files.ts';
+import { type Random, runFile } from './runner.ts';
 
 // No file may depend on what the election timeouts happen to be.
 const prng = new Prng(7);
-const RANDOM: readonly (readonly [string, (limit: number) => number])[] = [
+const RANDOM: readonly (readonly [string, Random])[] = [
   ['shortest', () => 0],
   ['longest', (limit) => limit - 1],
   ['random', (limit) => prng.below(limit)],
@@ -30,31 +21,14 @@ function runAll(title: string, list: readonly DataFile[]): void {
   });
 }
 
-if (files === undefined) {
-  test('the data files of etcd raft are not here', () => {
-    console.log(`conformance skipped: no directory ${directory} (set FLOTILLA_RAFT_TESTDATA)`);
-  });
-} else {
+const { files, problem } = findDataFiles(dataDirectory(undefined));
+if (files !== undefined) {
   runAll("etcd raft's data files", files);
+} else {
+  test("etcd raft's data files are not here", (context) => {
+    console.log(`conformance skipped: ${problem} Name another one with FLOTILLA_RAFT_TESTDATA.`);
+    context.skip();
+  });
 }
 
-// Our own files in the same form: what etcd's leave out.
-runAll('our own scenarios', findDataFiles(resolve(import.meta.dirname, 'scenarios')) ?? []);
-
-test('a wrong expectation is reported with its line and the first difference', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'flotilla-conformance-'));
-  mkdirSync(join(directory, 'quorum'));
-  const path = join(directory, 'quorum', 'wrong.txt');
-  writeFileSync(
-    path,
-    '# A comment\nvote\n----\nVoteWon\n\nvote cfg=(1) votes=(_)\n----\nVoteWon\n\nvote\n----\nVoteWon\n',
-  );
-  const [file] = findDataFiles(directory) ?? [];
-  const result = runFile(file as DataFile, () => 0);
-  rmSync(directory, { recursive: true });
-  expect(result).toEqual({
-    passed: 1,
-    failed: 2,
-    difference: 'quorum/wrong.txt:6: vote\n  - VoteWon\n  + VotePending',
-  });
-});
+runAll('our own scenarios', findDataFiles(SCENARIOS_DIRECTORY).files ?? []);

@@ -1,25 +1,10 @@
-import {
-  APPEND_THREAD,
-  APPLY_THREAD,
-  type ConfState,
-  type Entry,
-  EntryKind,
-  type Message,
-  type RaftId,
-  type SnapshotMeta,
-} from '@flotilla/base';
-import {
-  decodeConfChange,
-  isVoter,
-  messageKindName,
-  type RaftConfig,
-  RaftNode,
-  type StepResult,
-} from '@flotilla/raft';
-import { draft, type MemoryStorage } from '@flotilla/raft/testing';
+import { APPEND_THREAD, APPLY_THREAD, type Message, MessageKind, type RaftId } from '@flotilla/base';
+import { isVoter, messageKindName, type StepResult } from '@flotilla/raft';
+import { draft } from '@flotilla/raft/testing';
 import { Output } from './output.ts';
 import { MalformedError } from './parser.ts';
 import { renderEntry, renderMessage, renderProgressMap, renderReady, renderRole } from './render.ts';
+import type { TestNode } from './test-node.ts';
 
 /** An error that belongs to the expected text of a case. */
 export class CommandError extends Error {}
@@ -32,61 +17,8 @@ const STEP_ERRORS: Readonly<Record<Exclude<StepResult, 'ok'>, string>> = {
   inconsistent: 'raft: message contradicts durable state',
 };
 
-/** A node with the host that drives it by command: storage, storage threads, and the history of its snapshots. */
-export class TestNode {
-  readonly raft: RaftNode;
-  readonly storage: MemoryStorage;
-  readonly isAsync: boolean;
-  /** The last one is what storage answers for a snapshot; it grows with every applied entry. */
-  readonly history: SnapshotMeta[];
-  readonly appendWork: Message[] = [];
-  readonly applyWork: Message[] = [];
-
-  constructor(config: Omit<RaftConfig, 'storage'>, storage: MemoryStorage, initial: SnapshotMeta) {
-    this.storage = storage;
-    this.history = [initial];
-    this.isAsync = config.asyncStorageWrites;
-    storage.setSnapshot(initial);
-    this.raft = new RaftNode({ ...config, storage });
-  }
-
-  get latestSnapshot(): SnapshotMeta {
-    return this.history[this.history.length - 1] as SnapshotMeta;
-  }
-
-  persist(
-    hardState: { readonly term: number; readonly vote: RaftId; readonly commit: number } | undefined,
-    snapshot: SnapshotMeta | undefined,
-    entries: readonly Entry[],
-  ): void {
-    if (hardState !== undefined) this.storage.setHardState(hardState);
-    if (snapshot !== undefined) {
-      this.storage.applySnapshot(snapshot);
-      // Snapshots that are sent come from the history, which a received one does not enter.
-      this.storage.setSnapshot(this.latestSnapshot);
-    } else if (entries.length > 0) {
-      this.storage.append(entries);
-    }
-  }
-
-  apply(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      const before = this.latestSnapshot;
-      let confState: ConfState = before.confState;
-      let added: Uint8Array = entry.data;
-      if (entry.kind !== EntryKind.normal) {
-        const change = decodeConfChange(entry.data);
-        added = change.context;
-        confState = this.raft.applyConfChange(change);
-      }
-      const data = new Uint8Array(before.data.length + added.length);
-      data.set(before.data);
-      data.set(added, before.data.length);
-      this.history.push({ index: entry.index, term: entry.term, confState, data });
-      this.storage.setSnapshot(this.latestSnapshot);
-    }
-  }
-}
+/** Two nodes that answer each other for ever would keep a run from ever failing. */
+const STABILIZE_ROUNDS_MAX = 10_000;
 
 /** The nodes and the network of one file. */
 export class Environment {
@@ -182,8 +114,10 @@ export class Environment {
   /** Lets the nodes work until nothing is left to do among them. */
   stabilize(numbers: readonly number[]): void {
     const { output } = this;
+    let rounds = 0;
     for (let busy = true; busy; ) {
       busy = false;
+      if (++rounds > STABILIZE_ROUNDS_MAX) throw new MalformedError('the nodes never come to rest');
       for (const number of numbers) {
         if (!this.node(number).raft.hasReady()) continue;
         busy = true;
@@ -214,9 +148,9 @@ export class Environment {
   }
 
   /** Puts a snapshot on the network without the sender's raft knowing of it. */
-  sendSnapshot(from: number, to: RaftId, kind: Message['kind']): void {
+  sendSnapshot(from: number, to: RaftId): void {
     const node = this.node(from);
-    const message = draft(kind, to);
+    const message = draft(MessageKind.snap, to);
     message.from = from;
     message.term = node.raft.term;
     message.snapshot = node.latestSnapshot;

@@ -27,7 +27,7 @@ export class MalformedError extends Error {}
 const SEPARATOR = '----';
 
 export function parseFile(text: string): TestCase[] {
-  const lines = text.split('\n');
+  const lines = text.split(/\r?\n/);
   if (lines[lines.length - 1] === '') lines.pop();
   const cases: TestCase[] = [];
   let at = 0;
@@ -38,6 +38,7 @@ export function parseFile(text: string): TestCase[] {
     while (directive.endsWith('\\') && at < lines.length) {
       directive = `${directive.slice(0, -1)} ${(lines[at++] as string).trim()}`;
     }
+    directive = directive.trim();
     if (directive === '') continue;
     const input: string[] = [];
     while (at < lines.length && lines[at] !== SEPARATOR) input.push(lines[at++] as string);
@@ -144,7 +145,9 @@ function parseList(text: string, begin: number): { values: string[]; next: numbe
 
 export function integer(text: string | undefined): number {
   if (text === undefined || !/^[+-]?[0-9]+$/.test(text)) throw new MalformedError(`not an integer: ${text}`);
-  return Number.parseInt(text, 10);
+  const value = Number.parseInt(text, 10);
+  if (!Number.isSafeInteger(value)) throw new MalformedError(`too large: ${text}`);
+  return value;
 }
 
 export function boolean(text: string | undefined): boolean {

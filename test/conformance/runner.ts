@@ -1,22 +1,12 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { runInteraction } from './commands.ts';
 import { ConfChangeSuite } from './confchange-suite.ts';
+import type { DataFile, Suite } from './data-files.ts';
 import { Environment } from './environment.ts';
 import { parseFile, type TestCase } from './parser.ts';
 import { runQuorum } from './quorum-suite.ts';
 
-/** Finds the data files and runs them; knows nothing of what they say. */
-
-export const SUITES = ['quorum', 'confchange', 'interaction'] as const;
-export type Suite = (typeof SUITES)[number];
-
-export interface DataFile {
-  readonly suite: Suite;
-  /** Suite and file name. */
-  readonly name: string;
-  readonly path: string;
-}
+/** Runs data files and compares; knows nothing of what they say. */
 
 export interface FileResult {
   readonly passed: number;
@@ -26,32 +16,31 @@ export interface FileResult {
   readonly difference: string | undefined;
 }
 
-/** The data files below a directory, sorted; undefined if it is absent. */
-export function findDataFiles(directory: string): DataFile[] | undefined {
-  if (!isDirectory(directory)) return undefined;
-  const files: DataFile[] = [];
-  for (const suite of SUITES) {
-    const folder = join(directory, suite);
-    if (!isDirectory(folder)) continue;
-    for (const file of readdirSync(folder).sort()) {
-      if (file.endsWith('.txt')) files.push({ suite, name: `${suite}/${file}`, path: join(folder, file) });
-    }
+/** A number in [0, limit), for election timeouts. */
+export type Random = (limit: number) => number;
+
+export function runFile(file: DataFile, random: Random): FileResult {
+  const failed = (error: unknown): FileResult => {
+    return { passed: 0, failed: 1, difference: `${file.name}: ${messageOf(error)}` };
+  };
+  let cases: readonly TestCase[];
+  try {
+    cases = parseFile(readFileSync(file.path, 'utf8'));
+  } catch (error) {
+    return failed(error);
   }
-  return files;
+  if (cases.length === 0) return failed('there is no case in it');
+  return runCases(file.suite, file.name, cases, random);
 }
 
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-}
-
-export function runFile(file: DataFile, random: (limit: number) => number): FileResult {
-  const cases = parseFile(readFileSync(file.path, 'utf8'));
-  const run = runnerOf(file.suite, random);
+/** Stops at the first case that prints something else than it should: the later ones depend on its outcome. */
+export function runCases(suite: Suite, name: string, cases: readonly TestCase[], random: Random): FileResult {
+  const run = runnerOf(suite, random);
   let passed = 0;
   for (const test of cases) {
     const difference = check(test, run);
     if (difference !== undefined) {
-      const text = `${file.name}:${test.line}: ${test.command}\n${difference}`;
+      const text = `${name}:${test.line}: ${test.command}\n${difference}`;
       return { passed, failed: cases.length - passed, difference: text };
     }
     passed++;
@@ -60,7 +49,7 @@ export function runFile(file: DataFile, random: (limit: number) => number): File
 }
 
 /** Writes what the cases print now in place of what they expect. For our own files, to be read before they are committed. */
-export function rewriteFile(file: DataFile, random: (limit: number) => number): void {
+export function rewriteFile(file: DataFile, random: Random): void {
   const text = readFileSync(file.path, 'utf8');
   const lines = text.split('\n');
   const run = runnerOf(file.suite, random);
@@ -68,14 +57,13 @@ export function rewriteFile(file: DataFile, random: (limit: number) => number): 
   let at = 0;
   for (const test of parseFile(text)) {
     for (; at < test.expectedFrom; at++) output += `${lines[at]}\n`;
-    const actual = run(test);
-    output += actual === '' || actual.endsWith('\n') ? actual : `${actual}\n`;
+    output += completed(run(test));
     at = test.expectedTo;
   }
   writeFileSync(file.path, output + lines.slice(at).join('\n'));
 }
 
-function runnerOf(suite: Suite, random: (limit: number) => number): (test: TestCase) => string {
+function runnerOf(suite: Suite, random: Random): (test: TestCase) => string {
   if (suite === 'quorum') return runQuorum;
   if (suite === 'confchange') {
     const state = new ConfChangeSuite();
@@ -88,12 +76,16 @@ function runnerOf(suite: Suite, random: (limit: number) => number): (test: TestC
 function check(test: TestCase, run: (test: TestCase) => string): string | undefined {
   let actual: string;
   try {
-    actual = run(test);
+    actual = completed(run(test));
   } catch (error) {
     return `  threw ${error instanceof Error ? error.stack : String(error)}`;
   }
-  if (actual !== '' && !actual.endsWith('\n')) actual += '\n';
   return actual === test.expected ? undefined : firstDifference(test.expected, actual);
+}
+
+/** What is printed ends with a newline, unless it is nothing. */
+function completed(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
 /** The first line that differs, with a few lines before it. */
@@ -106,4 +98,8 @@ function firstDifference(expected: string, actual: string): string {
   const show = (list: readonly string[]): string => (at < list.length - 1 ? (list[at] as string) : '(end)');
   lines.push(`  - ${show(wanted)}`, `  + ${show(got)}`);
   return lines.join('\n');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
