@@ -196,7 +196,7 @@ class WireEnd implements PeerLinks {
 
   send(to: StoreId, lane: Lane, kind: number, body: Uint8Array, _urgency: Urgency): boolean {
     if (!this.#up.has(to)) return false;
-    return this.#wires.send(this, { from: this.self.storeId, to, lane, kind, body });
+    return this.#wires.send(this, { from: this.self.storeId, to, lane, kind, body: body.slice() });
   }
 
   isUp(storeId: StoreId): boolean {

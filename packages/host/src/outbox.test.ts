@@ -14,7 +14,7 @@ function bench() {
   const clock = { now: 0, readings: 0 };
   const links = {
     send: (to: string, _lane: number, kind: number, body: Uint8Array, urgency: string) => {
-      frames.push({ to, kind, body, urgency, at: clock.now });
+      frames.push({ to, kind, body: body.slice(), urgency, at: clock.now });
       return true;
     },
   } as unknown as PeerLinks;

@@ -97,7 +97,8 @@ export class Outbox {
   }
 
   #send(to: StoreId, out: Writer, isUrgent: boolean): void {
-    this.#links.send(to, Lane.consensus, FrameKind.raft, out.finish(), isUrgent ? 'urgent' : 'normal');
+    const body = out.bytes.subarray(0, out.length);
+    this.#links.send(to, Lane.consensus, FrameKind.raft, body, isUrgent ? 'urgent' : 'normal');
     out.reset();
   }
 

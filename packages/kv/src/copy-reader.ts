@@ -1,6 +1,6 @@
 import { assert, EMPTY_BYTES, hexEncode, Writer } from '@flotilla/base';
 import type { Hasher, StateStore } from '@flotilla/ports';
-import { ItemKind, limits, sealDelta, sealPage } from '@flotilla/wire';
+import { ItemKind, limits, sealDelta, writeGoneItem, writeItem, writePage } from '@flotilla/wire';
 import type { ChangeIndex, Cut } from './change-index.ts';
 import { cursorAt } from './cursor.ts';
 import { headEnd, keyUnder } from './keys.ts';
@@ -39,38 +39,29 @@ export class CopyReader {
 
   /** The sealed page that begins at `cursor`. A cursor that nobody was given is a place in the order, too. */
   page(shard: Shard, moveId: number, cursor: Uint8Array): Uint8Array {
-    const items = new Writer(this.#piece.bytesMax);
+    const head = { moveId, shard: shard.number, cursor, view: shard.revision };
     const kind = cursor[0] ?? ItemKind.record;
     const name = cursor.subarray(1);
-    let next: Uint8Array | undefined;
-    if (kind <= ItemKind.record) {
-      next = this.#fill(
-        items,
-        shard.recordHead,
-        ItemKind.record,
-        kind === ItemKind.record ? name : EMPTY_BYTES,
-      );
-    }
-    if (next === undefined && kind <= ItemKind.row) {
-      next = this.#fill(items, shard.rowHead, ItemKind.row, kind === ItemKind.row ? name : EMPTY_BYTES);
-    }
-    return sealPage(
-      {
-        moveId,
-        shard: shard.number,
-        cursor,
-        view: shard.revision,
-        next: next ?? EMPTY_BYTES,
-        isLast: next === undefined,
-        items: items.take(),
-      },
-      this.#hasher,
-    );
+    const write = (items: Writer): { readonly next: Uint8Array; readonly isLast: boolean } => {
+      const begin = items.length;
+      let next: Uint8Array | undefined;
+      if (kind <= ItemKind.record) {
+        const from = kind === ItemKind.record ? name : EMPTY_BYTES;
+        next = this.#fill(items, begin, shard.recordHead, ItemKind.record, from);
+      }
+      if (next === undefined && kind <= ItemKind.row) {
+        const from = kind === ItemKind.row ? name : EMPTY_BYTES;
+        next = this.#fill(items, begin, shard.rowHead, ItemKind.row, from);
+      }
+      return { next: next ?? EMPTY_BYTES, isLast: next === undefined };
+    };
+    return writePage(head, this.#piece.bytesMax, write, this.#hasher);
   }
 
   /** Adds items from `name` on; returns the cursor of the first that has no room, if there is one. */
   #fill(
     items: Writer,
+    begin: number,
     head: Uint8Array,
     kind: typeof ItemKind.record | typeof ItemKind.row,
     name: Uint8Array,
@@ -78,13 +69,12 @@ export class CopyReader {
     let next: Uint8Array | undefined;
     this.#store.scan(keyUnder(head, name), headEnd(head), (key, stored) => {
       const itemBytes = ITEM_HEAD_BYTES + key.length - head.length + stored.length;
-      if (items.length > 0 && items.length + itemBytes > this.#piece.bytesMax) {
-        next = cursorAt(kind, key.subarray(head.length));
+      const name = key.subarray(head.length);
+      if (items.length > begin && items.length + itemBytes > begin + this.#piece.bytesMax) {
+        next = cursorAt(kind, name);
         return false;
       }
-      items.u8(kind);
-      items.bytes16(key.subarray(head.length));
-      items.bytes32(stored);
+      writeItem(items, kind, name, stored);
       return true;
     });
     return next;
@@ -117,17 +107,13 @@ export class CopyReader {
         const known = `${kind} ${hexEncode(name)}`;
         if (gone.has(known)) continue;
         gone.add(known);
-        items.u8(isRecord ? ItemKind.recordGone : ItemKind.rowGone);
-        items.bytes16(name);
-        items.u53(revision);
+        writeGoneItem(items, isRecord ? ItemKind.recordGone : ItemKind.rowGone, name, revision);
         continue;
       }
       const present = isRecord ? recordVersion(stored) : storedRowRevision(stored);
       assert(present >= revision, () => `an item at revision ${present} was changed at ${revision}`);
       if (present !== revision) continue;
-      items.u8(kind);
-      items.bytes16(name);
-      items.bytes32(stored);
+      writeItem(items, isRecord ? ItemKind.record : ItemKind.row, name, stored);
     }
     const head = { moveId: open.moveId, shard: shard.number, from, to };
     return { to, delta: sealDelta({ ...head, items: items.take() }, this.#hasher) };

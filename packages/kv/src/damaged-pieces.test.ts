@@ -39,8 +39,10 @@ function item(name: string, revision: number, body = 'x'): PlainItem {
 function itemWith(kind: number, name: string, stored: Uint8Array = new Uint8Array(0)): Uint8Array {
   const out = new Writer(64);
   out.u8(kind);
-  out.bytes16(raw(name));
-  out.bytes32(stored);
+  out.u16(raw(name).length);
+  out.u32(stored.length);
+  out.raw(raw(name));
+  out.raw(stored);
   return out.finish();
 }
 

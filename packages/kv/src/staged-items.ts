@@ -10,7 +10,8 @@ import type { Slab } from './slab.ts';
 /**
  * Items of a page or delta, ready to be stored under the staged copy. All are read and proved before the first
  * is stored: a piece with one damaged item is refused whole. The checksum of the piece covers its way here; the
- * hash of each item covers its years on the source's disks.
+ * hash of each item covers its years on the source's disks. What is stored are views of the piece, which the
+ * store keeps until all of it is durable.
  */
 
 const HASH_BYTES = 8;
@@ -54,37 +55,31 @@ export function readItems(
 function readItem(from: Reader, shard: Shard, hasher: Hasher, slab: Slab): StagedItem | undefined {
   const kind = from.u8() as ItemKind;
   const isRecord = kind === ItemKind.record || kind === ItemKind.recordGone;
-  const name = from.bytes16(limits.keyBytes);
-  if (isRecord ? name.length === 0 : name.length !== SESSION_BYTES) return undefined;
+  const nameBytes = from.u16();
+  if (isRecord ? nameBytes === 0 || nameBytes > limits.keyBytes : nameBytes !== SESSION_BYTES)
+    return undefined;
   switch (kind) {
     case ItemKind.recordGone:
     case ItemKind.rowGone:
-      return { kind, name, revision: from.u53() };
+      return { kind, name: from.raw(nameBytes), revision: from.u53() };
     case ItemKind.record:
     case ItemKind.row: {
-      const body = from.bytes32(limits.importBytes);
-      if (!(isRecord ? isSoundRecord(body) : isSoundRow(body))) return undefined;
-      // One piece of memory: what is hashed is what is stored, and nothing keeps the whole entry alive.
-      const head = isRecord ? shard.recordHead : shard.rowHead;
-      const storedAt = head.length + name.length;
-      const hashAt = storedAt + body.length - HASH_BYTES;
-      const item = slab.take(hashAt + HASH_BYTES);
-      item.set(head, 0);
-      item.set(name, head.length);
-      item.set(body, storedAt);
-      hasher.hash(item.subarray(head.length, hashAt));
+      const storedBytes = from.u32();
+      const nameAt = from.at;
+      const name = from.raw(nameBytes);
+      const stored = from.raw(storedBytes);
+      if (!(isRecord ? isSoundRecord(stored) : isSoundRow(stored))) return undefined;
+      const hashAt = from.at - HASH_BYTES;
+      hasher.hash(from.bytes.subarray(nameAt, hashAt));
       const { high: hashHi, low: hashLo } = hasher;
-      if (getU32(item, hashAt) !== hashLo || getU32(item, hashAt + 4) !== hashHi) return undefined;
-      const stored = item.subarray(storedAt);
-      return {
-        kind,
-        name,
-        key: item.subarray(0, storedAt),
-        stored,
-        hashHi,
-        hashLo,
-        revision: isRecord ? recordVersion(stored) : storedRowRevision(stored),
-      };
+      const isSame = getU32(from.bytes, hashAt) === hashLo && getU32(from.bytes, hashAt + 4) === hashHi;
+      if (!isSame) return undefined;
+      const head = isRecord ? shard.recordHead : shard.rowHead;
+      const key = slab.take(head.length + nameBytes);
+      key.set(head, 0);
+      key.set(name, head.length);
+      const revision = isRecord ? recordVersion(stored) : storedRowRevision(stored);
+      return { kind, name, key, stored, hashHi, hashLo, revision };
     }
     default:
       return undefined;

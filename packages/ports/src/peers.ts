@@ -36,7 +36,8 @@ export interface PeerLinks {
   bind(handler: PeerHandler): void;
   /**
    * Queues one frame. False if there is no working lane or its queue is full: the frame is dropped, as a
-   * network may do, and the sender decides whether to repeat it.
+   * network may do, and the sender decides whether to repeat it. The body is the caller's again afterwards, to
+   * be written over.
    */
   send(storeId: StoreId, lane: Lane, kind: number, body: Uint8Array, urgency: Urgency): boolean;
   isUp(storeId: StoreId): boolean;

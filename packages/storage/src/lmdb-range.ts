@@ -38,6 +38,11 @@ export function storedRange(
   return table.getRange(transaction === undefined ? options : { ...options, transaction });
 }
 
+/** Stored keys of [from, to), without a look at what they hold. */
+export function storedKeys(table: LmdbTable, from: Uint8Array, to: Uint8Array): Iterable<Uint8Array> {
+  return table.getKeys({ start: from.length === 0 ? LOWEST : from, end: to });
+}
+
 /** LMDB has no empty key; no key sorts before this one. */
 const LOWEST = new Uint8Array(1);
 

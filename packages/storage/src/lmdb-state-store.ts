@@ -6,7 +6,7 @@ import { Arena } from './arena.ts';
 import { compareText, keyText } from './key-text.ts';
 import { keyBytesMax, statePace, stateSliceMs, storageTuning } from './limits.ts';
 import type { LmdbEnvironment, LmdbTable } from './lmdb-environment.ts';
-import { mergeRange, readStored, storedRange, type Visit } from './lmdb-range.ts';
+import { mergeRange, readStored, storedKeys, storedRange, type Visit } from './lmdb-range.ts';
 import { LmdbStateSnapshot } from './lmdb-state-snapshot.ts';
 import { LmdbWriter } from './lmdb-writer.ts';
 import { Slice } from './slice.ts';
@@ -270,7 +270,7 @@ export class LmdbStateStore implements StateStore {
     const release = this.#releases[0];
     if (release === undefined) return;
     let count = 0;
-    for (const { key } of storedRange(this.#table, release.from, release.to, false)) {
+    for (const key of storedKeys(this.#table, release.from, release.to)) {
       this.#table.remove(key);
       // The next slice begins here instead of walking over what this one removes.
       if (++count === storageTuning.releaseKeysMax) {

@@ -26,8 +26,8 @@ import {
  */
 
 /**
- * Items of a page or delta: kind u8 · name bytes16 · then, of what is there, its stored bytes bytes32, item hash
- * included; of what is gone, the revision u53 of its removal.
+ * Items of a page or delta. What is there: kind u8 · length of the name u16 · length of the stored bytes u32 ·
+ * name · stored bytes, item hash included. What is gone: kind u8 · name bytes16 · revision u53 of its removal.
  */
 export const ItemKind = { record: 1, row: 2, recordGone: 3, rowGone: 4 } as const;
 export type ItemKind = (typeof ItemKind)[keyof typeof ItemKind];
@@ -82,16 +82,59 @@ function unseal(bytes: Uint8Array, hasher: Hasher): Uint8Array | undefined {
   return hasher.low === from.u32() && hasher.high === from.u32() ? bytes.subarray(0, end) : undefined;
 }
 
-/** One piece of bytes, checksum included, that travels and is logged as it is. `items` were written by the source. */
+/** One item that is there, with its name beside its stored bytes, as they are hashed. */
+export function writeItem(
+  out: Writer,
+  kind: typeof ItemKind.record | typeof ItemKind.row,
+  name: Uint8Array,
+  stored: Uint8Array,
+): void {
+  out.u8(kind);
+  out.u16(name.length);
+  out.u32(stored.length);
+  out.raw(name);
+  out.raw(stored);
+}
+
+/** The name of an item that was removed, and the revision of its removal. */
+export function writeGoneItem(
+  out: Writer,
+  kind: typeof ItemKind.recordGone | typeof ItemKind.rowGone,
+  name: Uint8Array,
+  revision: number,
+): void {
+  out.u8(kind);
+  out.bytes16(name);
+  out.u53(revision);
+}
+
+/** One piece of bytes, checksum included, that travels and is logged as it is. */
 export function sealPage(page: Page, hasher: Hasher): Uint8Array {
-  const out = new Writer(page.items.length + page.cursor.length + page.next.length + 64);
-  out.u53(page.moveId);
-  out.u16(page.shard);
-  out.bytes16(page.cursor);
-  out.u53(page.view);
-  out.bytes16(page.next);
-  out.bool(page.isLast);
-  out.bytes32(page.items);
+  const write = (items: Writer): Page => {
+    items.raw(page.items);
+    return page;
+  };
+  return writePage(page, page.items.length, write, hasher);
+}
+
+/** The same without a copy: `write` puts items, about so many bytes, where they belong, and tells what follows. */
+export function writePage(
+  head: Pick<PageHead, 'moveId' | 'shard' | 'cursor' | 'view'>,
+  bytes: number,
+  write: (items: Writer) => Pick<PageHead, 'next' | 'isLast'>,
+  hasher: Hasher,
+): Uint8Array {
+  const out = new Writer(bytes + 2 * CURSOR_BYTES_MAX + 64);
+  out.u53(head.moveId);
+  out.u16(head.shard);
+  out.bytes16(head.cursor);
+  out.u53(head.view);
+  const lengthAt = out.reserve(4);
+  const begin = out.length;
+  const { next, isLast } = write(out);
+  out.patchU32(lengthAt, out.length - begin);
+  out.bytes16(next);
+  out.bool(isLast);
   return seal(out, hasher);
 }
 
@@ -105,9 +148,9 @@ export function openPage(bytes: Uint8Array, hasher: Hasher): Page | undefined {
     shard: from.u16(),
     cursor: from.bytes16(CURSOR_BYTES_MAX),
     view: from.u53(),
+    items: from.bytes32(limits.importBytes),
     next: from.bytes16(CURSOR_BYTES_MAX),
     isLast: from.bool(),
-    items: from.bytes32(limits.importBytes),
   };
   from.expectEnd();
   return page;

@@ -98,11 +98,14 @@ export function itemsIn(items: Uint8Array): SeenItem[] {
   const seen: SeenItem[] = [];
   while (from.remaining > 0) {
     const kind = from.u8();
-    const name = from.bytes16(1024);
+    const nameBytes = from.u16();
     if (kind === ItemKind.recordGone || kind === ItemKind.rowGone) {
+      const name = from.raw(nameBytes);
       seen.push({ kind: kind - 2, name, stored: undefined, revision: from.u53() });
     } else {
-      const stored = from.bytes32(1 << 23);
+      const storedBytes = from.u32();
+      const name = from.raw(nameBytes);
+      const stored = from.raw(storedBytes);
       seen.push({ kind, name, stored, revision: revisionOf(kind, stored) });
     }
   }

@@ -70,9 +70,13 @@ export function itemsOf(items: readonly PlainItem[]): Uint8Array {
     const isGone = item.body === undefined;
     if (isRecord(item.name)) out.u8(isGone ? ItemKind.recordGone : ItemKind.record);
     else out.u8(isGone ? ItemKind.rowGone : ItemKind.row);
-    out.bytes16(raw(item.name.slice(1)));
-    if (isGone) out.u53(item.revision);
-    else out.bytes32(storedOf(item));
+    const name = raw(item.name.slice(1));
+    const stored = isGone ? undefined : storedOf(item);
+    out.u16(name.length);
+    if (stored !== undefined) out.u32(stored.length);
+    out.raw(name);
+    if (stored === undefined) out.u53(item.revision);
+    else out.raw(stored);
   }
   return out.finish();
 }

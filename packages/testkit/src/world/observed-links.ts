@@ -61,9 +61,10 @@ export class ObservedLinks implements PeerLinks {
       return inner.send(storeId, lane, kind, body, urgency);
     }
     const again = (): void => {
+      const kept = body.slice();
       const isAged = faults === this.#parts.moveFaults && random.chance(AGED_CHANCE);
       const delayMs = random.unit() * (isAged ? AGED_MS_MAX : LATE_MS_MAX);
-      timers.set(delayMs, () => inner.send(storeId, lane, kind, body, urgency));
+      timers.set(delayMs, () => inner.send(storeId, lane, kind, kept, urgency));
     };
     if (random.chance(faults.doubles)) again();
     if (random.chance(faults.loss)) return true;

@@ -95,7 +95,7 @@ export const allBounds: readonly Bounds[] = [
     patches: [
       {
         file: 'packages/kv/src/staged-items.ts',
-        find: 'if (getU32(item, hashAt) !== hashLo || getU32(item, hashAt + 4) !== hashHi) return undefined;',
+        find: 'if (!isSame) return undefined;',
         replace: '',
       },
     ],
