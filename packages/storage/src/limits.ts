@@ -8,7 +8,7 @@ export interface StorageTuning {
   readonly garbageDelayMs: number;
   /** Recent entries of all groups, kept in memory. */
   readonly entryCacheBytesMax: number;
-  /** One slice of background removal, and the pause between two of them. */
+  /** One transaction of background removal, and the pause between two: a sync of it delays the syncs of the log. */
   readonly releaseKeysMax: number;
   readonly releaseDelayMs: number;
   readonly snapshotsMax: number;
@@ -24,8 +24,8 @@ export const storageTuning: StorageTuning = {
   garbageDeletesMax: 256,
   garbageDelayMs: 100,
   entryCacheBytesMax: 64 * mebibyte,
-  releaseKeysMax: 500,
-  releaseDelayMs: 10,
+  releaseKeysMax: 4_096,
+  releaseDelayMs: 250,
   snapshotsMax: 2,
   snapshotLifeMsMax: 10 * 60 * 1000,
   snapshotGrowthBytesMax: 256 * mebibyte,

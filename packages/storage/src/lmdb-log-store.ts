@@ -100,7 +100,10 @@ export class LmdbLogStore implements LogStore {
           return undefined;
         },
         durable: (works) => this.#durable(works),
-        writeBackground: () => this.#collect(),
+        writeBackground: () => {
+          this.#collect();
+          return undefined;
+        },
       },
       {
         timers: options.timers,

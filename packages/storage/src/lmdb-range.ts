@@ -38,9 +38,14 @@ export function storedRange(
   return table.getRange(transaction === undefined ? options : { ...options, transaction });
 }
 
-/** Stored keys of [from, to), without a look at what they hold. */
-export function storedKeys(table: LmdbTable, from: Uint8Array, to: Uint8Array): Iterable<Uint8Array> {
-  return table.getKeys({ start: from.length === 0 ? LOWEST : from, end: to });
+/** The first stored keys of [from, to), without a look at what they hold. */
+export function storedKeys(
+  table: LmdbTable,
+  from: Uint8Array,
+  to: Uint8Array,
+  limit: number,
+): readonly Uint8Array[] {
+  return [...table.getKeys({ start: from.length === 0 ? LOWEST : from, end: to, limit })];
 }
 
 /** LMDB has no empty key; no key sorts before this one. */

@@ -16,6 +16,9 @@ import { type PendingWrite, StateOverlay } from './state-overlay.ts';
 /** Puts that are brought into key order at a time: long enough for neighbours to meet, sorted in a moment. */
 const runPuts = 1024;
 
+/** Keys that are looked up together before they are removed. */
+const runReleases = 128;
+
 interface StateWork {
   readonly transaction: number;
   readonly bytes: number;
@@ -265,19 +268,26 @@ export class LmdbStateStore implements StateStore {
     });
   }
 
-  /** Inside a transaction of its own. */
-  #releaseSlice(): void {
-    const release = this.#releases[0];
-    if (release === undefined) return;
-    let count = 0;
-    for (const key of storedKeys(this.#table, release.from, release.to)) {
-      this.#table.remove(key);
-      // The next slice begins here instead of walking over what this one removes.
-      if (++count === storageTuning.releaseKeysMax) {
-        release.from = key;
-        return;
+  /** Inside a transaction of its own. No cursor stays open while the event loop has its turn. */
+  *#releaseSlice(): Generator<void> {
+    const slice = new Slice(stateSliceMs);
+    const { releaseKeysMax } = storageTuning;
+    for (let count = 0; count < releaseKeysMax; count += runReleases) {
+      const release = this.#releases[0];
+      if (release === undefined || this.#durableTransaction < release.after) return;
+      const keys = storedKeys(this.#table, release.from, release.to, runReleases);
+      let isOver = false;
+      for (const key of keys) {
+        this.#table.remove(key);
+        isOver = slice.isOver() || isOver;
       }
+      const last = keys.at(-1);
+      // The next run begins here instead of walking over what this one removes.
+      if (last !== undefined) release.from = last;
+      if (keys.length < runReleases) this.#releases.shift();
+      if (!isOver) continue;
+      yield;
+      slice.begin();
     }
-    this.#releases.shift();
   }
 }

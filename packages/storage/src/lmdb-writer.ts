@@ -20,8 +20,8 @@ export interface WriterClient<Work extends WriterWork> {
   write(works: readonly Work[]): Generator<void> | undefined;
   /** All of them are durable. Runs before their callbacks. */
   durable(works: readonly Work[]): void;
-  /** A transaction of its own that nobody waits for, asked for with `requestBackground`. */
-  writeBackground(): void;
+  /** A transaction of its own that nobody waits for, asked for with `requestBackground`; yields as `write` does. */
+  writeBackground(): Generator<void> | undefined;
 }
 
 /** When a transaction begins, and how much it takes. */
@@ -155,10 +155,7 @@ export class LmdbWriter<Work extends WriterWork> {
     if (this.#background && (!isDue || !this.#backgroundLast)) {
       this.#background = false;
       this.#backgroundLast = true;
-      this.#run([], () => {
-        this.#client.writeBackground();
-        return undefined;
-      });
+      this.#run([], () => this.#client.writeBackground());
       return;
     }
     if (this.#grow() || !isDue) return;
