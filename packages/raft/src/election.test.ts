@@ -2,34 +2,9 @@ import { EMPTY_BYTES, EntryKind, MessageKind, Prng, Writer } from '@flotilla/bas
 import { describe, expect, test } from 'vitest';
 import { encodeConfChange } from './conf-change.ts';
 import { MemoryStorage } from './memory-storage.ts';
-import { CAMPAIGN_TRANSFER } from './messages.ts';
 import { RaftNode } from './node.ts';
+import { ask, lone } from './test-alone.ts';
 import { confOf, entryOf, messageOf, TEST_CONFIG, TestCluster, TestMember } from './test-cluster.ts';
-
-/** A node 1 of {1, 2, 3} with log terms as given, at a term. */
-function lone(terms: readonly number[], term: number, overrides = {}): TestMember {
-  const storage = new MemoryStorage();
-  storage.setConfState(confOf([1, 2, 3]));
-  storage.append(terms.map((entryTerm, at) => entryOf(at + 1, entryTerm)));
-  storage.setHardState({ term, vote: 0, commit: 0 });
-  return new TestMember(1, storage, overrides);
-}
-
-/** The answer of a node to a vote request, and the node's vote afterwards. */
-function ask(
-  member: TestMember,
-  from: number,
-  term: number,
-  logTerm: number,
-  index: number,
-  kind = MessageKind.vote as MessageKind,
-) {
-  member.node.step(messageOf({ kind, from, to: 1, term, logTerm, index }));
-  const answers = member.node.hasReady() ? member.node.ready().messages : [];
-  const answer = answers[answers.length - 1];
-  if (answers.length > 0) member.node.advance();
-  return answer === undefined ? 'silent' : answer.reject ? 'rejected' : 'granted';
-}
 
 describe('one vote per term (paper 5.2)', () => {
   test('the first candidate of a term gets the vote, a second one does not, the first may ask again', () => {
@@ -301,107 +276,6 @@ describe('election timeouts (paper 5.2)', () => {
       cluster.settle();
     }
     expect([cluster.node(1).role, cluster.node(1).term]).toEqual(['leader', 1]);
-  });
-});
-
-describe('leases and pre-vote (thesis 6.4, 9.6)', () => {
-  test('the lease lasts the plain election timeout, however long the randomized one is', () => {
-    const member = lone([1], 1, { checkQuorum: true, random: (limit: number) => limit - 1 });
-    member.node.step(messageOf({ kind: MessageKind.heartbeat, from: 2, to: 1, term: 1 }));
-    member.node.ready();
-    member.node.advance();
-    for (let ticks = 0; ticks < 9; ticks++) member.node.tick();
-    expect(ask(member, 3, 2, 1, 1)).toBe('silent');
-    expect(member.node.term).toBe(1);
-    member.node.tick();
-    expect(member.node.role).toBe('follower');
-    expect(ask(member, 3, 2, 1, 1)).toBe('granted');
-  });
-
-  test('the vote request of a transfer passes the lease, a pre-vote request does not', () => {
-    const member = lone([1], 1, { checkQuorum: true, preVote: true });
-    member.node.step(messageOf({ kind: MessageKind.heartbeat, from: 2, to: 1, term: 1 }));
-    member.node.ready();
-    member.node.advance();
-    expect(ask(member, 3, 2, 1, 1, MessageKind.preVote)).toBe('silent');
-    member.node.step(
-      messageOf({
-        kind: MessageKind.vote,
-        from: 3,
-        to: 1,
-        term: 2,
-        logTerm: 1,
-        index: 1,
-        context: CAMPAIGN_TRANSFER,
-      }),
-    );
-    expect([member.node.term, member.node.vote]).toEqual([2, 3]);
-  });
-
-  test('with pre-vote a node that was cut off does not depose the leader when it returns', () => {
-    const cluster = new TestCluster(3, { config: { preVote: true, checkQuorum: true } });
-    cluster.elect(1);
-    cluster.isolate(3);
-    for (let round = 0; round < 100; round++) {
-      for (const id of [1, 2, 3]) cluster.tick(id);
-      cluster.settle();
-    }
-    expect([cluster.node(3).role, cluster.node(3).term]).toEqual(['pre-candidate', 1]);
-    cluster.heal();
-    for (let round = 0; round < 30; round++) {
-      for (const id of [1, 2, 3]) cluster.tick(id);
-      cluster.settle();
-    }
-    expect([1, 2, 3].map((id) => cluster.node(id).leaderId)).toEqual([1, 1, 1]);
-    expect(cluster.node(1).term).toBe(1);
-  });
-
-  test('a node stuck at a higher term frees itself through the answer to a heartbeat', () => {
-    const cluster = new TestCluster(3, { config: { checkQuorum: true } });
-    cluster.elect(1);
-    cluster.isolate(3);
-    cluster.node(3).campaign();
-    cluster.settle();
-    expect(cluster.node(3).term).toBe(2);
-    cluster.heal();
-    cluster.tick(1);
-    cluster.settle();
-    expect([cluster.node(1).role, cluster.node(1).term]).toEqual(['follower', 2]);
-    cluster.elect(1);
-    expect(cluster.node(3).leaderId).toBe(1);
-  });
-
-  test('a pre-candidate learns the higher term of a voter that refuses it', () => {
-    const cluster = new TestCluster(3, { config: { preVote: true } });
-    cluster.member(2).storage.setHardState({ term: 7, vote: 0, commit: 0 });
-    cluster.member(2).restart();
-    cluster.node(1).campaign();
-    cluster.settle();
-    expect(cluster.node(1).term).toBe(7);
-  });
-
-  test('a leader without an active majority of voters steps down, learners do not help (thesis 6.2)', () => {
-    const cluster = new TestCluster(5, { config: { checkQuorum: true }, learners: [4, 5] });
-    cluster.elect(1);
-    cluster.cut(1, 2);
-    cluster.cut(1, 3);
-    for (let round = 0; round < 21; round++) {
-      cluster.tick(1);
-      cluster.settle();
-    }
-    expect([cluster.node(1).role, cluster.node(1).leaderId]).toEqual(['follower', 0]);
-  });
-
-  test('a leader with an active majority stays', () => {
-    const cluster = new TestCluster(5, { config: { checkQuorum: true } });
-    cluster.elect(1);
-    cluster.isolate(4);
-    cluster.isolate(5);
-    for (let round = 0; round < 50; round++) {
-      cluster.tick(1);
-      cluster.settle();
-    }
-    expect(cluster.node(1).role).toBe('leader');
   });
 });
 
