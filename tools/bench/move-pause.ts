@@ -37,12 +37,13 @@ const options = readOptions(
     'write-bytes': { fallback: '128', help: 'size of a value that is written meanwhile' },
     'quiet-seconds': {
       fallback: '10',
-      help: 'time of the same load without a move, before the moves of each size',
+      help: 'time of the same load without a move, for each size, spread over the gaps between its moves',
     },
   },
 );
 
 const WARM_MS = 3_000;
+const QUIET_MS_MIN = 1_000;
 const HOT_KEYS = 1_000;
 
 interface Load {
@@ -71,18 +72,21 @@ function lost(observed: readonly Observed[]): number {
 async function measure(db: Db, { moving, others }: Load, size: string, count: number) {
   const records = await fill(db, size, bytesOf(size), bytesOf(options['value-bytes']));
   await pause(WARM_MS);
-  moving.take();
-  others.take();
-  await pause(Number(options['quiet-seconds']) * 1_000);
-  const quiet = { moving: moving.take(), others: others.take() };
+  const quietMs = Math.max(QUIET_MS_MIN, (Number(options['quiet-seconds']) * 1_000) / count);
+  const quiet: Observed[] = [];
+  const quietOthers: Observed[] = [];
   const gaps: number[] = [];
   const pauses: number[] = [];
   const movedMs: number[] = [];
   const seen: Observed[] = [];
   const seenOthers: Observed[] = [];
   for (let at = 0; at < count; at++) {
+    // Between the moves, not once before them: what a disk or a machine does varies from minute to minute.
     moving.take();
     others.take();
+    await pause(quietMs);
+    quiet.push(moving.take());
+    quietOthers.push(others.take());
     const { tookMs, pauseMs } = await moveShard(db);
     const observed = moving.take();
     seen.push(observed);
@@ -100,17 +104,23 @@ async function measure(db: Db, { moving, others }: Load, size: string, count: nu
         0.99,
       ) * 10,
     ) / 10;
-  const othersP99 = { quietMs: p99([quiet.others]), movingMs: p99(seenOthers) };
+  const othersP99 = { quietMs: p99(quietOthers), movingMs: p99(seenOthers) };
   return {
     size,
     records,
     moves: count,
     gapMs: spreadOf(gaps),
-    quietGapMs: Math.round(quiet.moving.gapMs * 10) / 10,
+    quietGapMs:
+      Math.round(
+        percentile(
+          quiet.map(({ gapMs }) => gapMs),
+          0.99,
+        ) * 10,
+      ) / 10,
     pauseMs: spreadOf(pauses),
     tookMs: spreadOf(movedMs),
     othersP99: { ...othersP99, ratio: Math.round((othersP99.movingMs / othersP99.quietMs) * 100) / 100 },
-    lost: lost([quiet.moving, quiet.others, ...seen, ...seenOthers]),
+    lost: lost([...quiet, ...quietOthers, ...seen, ...seenOthers]),
   };
 }
 
