@@ -101,3 +101,12 @@ test('a retreat takes back the commit index that lost messages may have told', (
   replicating.retreat(8, 3);
   expect([replicating.next, replicating.sentCommit]).toEqual([3, 2]);
 });
+
+test('what was told in messages that are taken as lost was not told (probing after replication)', () => {
+  const progress = progressOf(2, 3);
+  progress.becomeReplicate();
+  progress.noteSent(6, 6);
+  progress.sentCommit = 8;
+  progress.becomeProbe();
+  expect([progress.next, progress.sentCommit]).toEqual([3, 2]);
+});

@@ -1,7 +1,7 @@
-import { MessageKind, Reader } from '@flotilla/base';
+import { type Message, MessageKind, Reader } from '@flotilla/base';
 import { describe, expect, test } from 'vitest';
 import { decodeRound, encodeRound, ReadOnlyQueue } from './read-only.ts';
-import { bytesOf, TestCluster } from './test-cluster.ts';
+import { bytesOf, messageOf, TestCluster } from './test-cluster.ts';
 
 function read(cluster: TestCluster, id: number, text: string): boolean {
   return cluster.node(id).readIndex(bytesOf(text));
@@ -195,6 +195,97 @@ describe('reads with a round of heartbeats (thesis 6.4)', () => {
     cluster.node(2).campaign();
     expect(read(cluster, 2, 'x')).toBe(false);
   });
+});
+
+describe('reads over several leaderships (thesis 6.4)', () => {
+  test('an answer of an earlier leadership confirms nothing, though its round has the same number', () => {
+    const cluster = new TestCluster(3);
+    cluster.elect(1);
+    cluster.drop = ({ kind }) => kind === MessageKind.heartbeatResp;
+    read(cluster, 1, 'same');
+    cluster.work(1);
+    const [round] = cluster.inFlight(MessageKind.heartbeat, 2);
+    cluster.settle();
+    cluster.heal();
+    cluster.elect(2);
+    cluster.propose(2, 'x');
+    cluster.settle();
+    cluster.elect(1);
+    cluster.isolate(1);
+    read(cluster, 1, 'same');
+    cluster.settle();
+    expect(cluster.node(1).status().readsWaiting).toBe(1);
+    for (const from of [2, 3]) {
+      cluster
+        .node(1)
+        .step({ ...(round as Message), kind: MessageKind.heartbeatResp, from, to: 1, commit: 0 });
+    }
+    cluster.settle();
+    expect(cluster.member(1).reads).toEqual([]);
+  });
+
+  test('a request that reaches a former leader goes on to the one that it follows now', () => {
+    const cluster = new TestCluster(3);
+    cluster.elect(1);
+    const request = messageOf({ kind: MessageKind.readIndex, from: 3, to: 1, context: bytesOf('r') });
+    cluster.elect(2);
+    cluster.propose(2, 'x');
+    cluster.settle();
+    cluster.node(1).step(request);
+    cluster.work(1);
+    // It is bound to no term: what the one who asks knows of the term does not matter.
+    expect(cluster.inFlight(MessageKind.readIndex)).toMatchObject([{ from: 3, to: 2, term: 0 }]);
+    cluster.settle();
+    expect(cluster.member(3).reads).toEqual([{ index: cluster.node(2).commitIndex, text: 'r' }]);
+  });
+
+  test('a request at a candidate is lost, and leaves nothing behind', () => {
+    const cluster = new TestCluster(3);
+    const { node } = cluster.member(1);
+    node.campaign();
+    const request = { kind: MessageKind.readIndex, from: 3, to: 1, context: bytesOf('r') };
+    expect(node.step(messageOf(request))).toBe('ok');
+    expect(node.status().readsWaiting).toBe(0);
+  });
+});
+
+test('a leader takes so many reads and not one more; each of them is answered', () => {
+  const limit = 65_536;
+  const cluster = new TestCluster(3);
+  const leader = cluster.elect(1);
+  const context = bytesOf('r');
+  let taken = 0;
+  while (taken < limit && leader.readIndex(context)) taken++;
+  expect(taken).toBe(limit);
+  expect(leader.readIndex(context)).toBe(false);
+  leader.step(messageOf({ kind: MessageKind.readIndex, from: 2, to: 1, context }));
+  expect(leader.status().readsWaiting).toBe(limit);
+  cluster.network = [];
+  cluster.work(1);
+  cluster.network = [];
+  cluster.tick(1);
+  cluster.settle();
+  expect([cluster.member(1).reads.length, leader.status().readsWaiting]).toEqual([limit, 0]);
+  expect(leader.readIndex(context)).toBe(true);
+});
+
+test('lease-based reads of followers go through the leader, and need no round either', () => {
+  const cluster = new TestCluster(4, {
+    config: { readOnly: 'lease-based', checkQuorum: true },
+    learners: [4],
+  });
+  cluster.elect(1);
+  cluster.propose(1, 'a');
+  cluster.settle();
+  const heartbeats: number[] = [];
+  cluster.drop = ({ kind, to }) => {
+    if (kind === MessageKind.heartbeat) heartbeats.push(to);
+    return false;
+  };
+  for (const id of [2, 4]) read(cluster, id, `of ${id}`);
+  cluster.settle();
+  for (const id of [2, 4]) expect(cluster.member(id).reads).toEqual([{ index: 2, text: `of ${id}` }]);
+  expect(heartbeats).toEqual([]);
 });
 
 test('lease-based reads need no round, but the first commit of the term all the same', () => {

@@ -18,6 +18,9 @@ function progressOf(cluster: TestCluster): unknown {
   return cluster.node(1).status().progress.get(3);
 }
 
+const snapshot = { index: 3, term: 1, confState: confOf([1, 2, 3]), data: EMPTY_BYTES };
+const offer = { kind: MessageKind.snap, from: 1, to: 2, term: 1, snapshot };
+
 describe('snapshots', () => {
   test('bring a member up to date whose entries are compacted, in both storage modes', () => {
     for (const asyncStorageWrites of [false, true]) {
@@ -111,12 +114,76 @@ describe('snapshots', () => {
     cluster.settle();
     cluster.node(1).step(messageOf({ kind: MessageKind.appResp, from: 3, to: 1, term: 1, index: 3 }));
     expect(progressOf(cluster)).toMatchObject({ state: 'snapshot', match: 3 });
+    expect(cluster.node(1).hasReady()).toBe(false); // Nor is the snapshot sent again.
     cluster.node(1).step(messageOf({ kind: MessageKind.appResp, from: 3, to: 1, term: 1, index: 4 }));
     expect(progressOf(cluster)).toMatchObject({ state: 'replicate', match: 4, next: 5 });
   });
 
-  const snapshot = { index: 3, term: 1, confState: confOf([1, 2, 3]), data: EMPTY_BYTES };
-  const offer = { kind: MessageKind.snap, from: 1, to: 2, term: 1, snapshot };
+  test('need not arrive themselves: the log may reach on from an acknowledgement below them', () => {
+    const cluster = new TestCluster(3);
+    cluster.elect(1);
+    cluster.isolate(3);
+    cluster.propose(1, 'a', 'b', 'c');
+    cluster.settle();
+    cluster.member(1).compact(2); // A snapshot of 4; entries from 3 on are there.
+    cluster.heal();
+    cluster.drop = ({ kind }) => kind === MessageKind.snap;
+    cluster.tick(1);
+    cluster.settle();
+    expect(progressOf(cluster)).toMatchObject({ state: 'snapshot', pendingSnapshot: 4 });
+    cluster.node(1).step(messageOf({ kind: MessageKind.appResp, from: 3, to: 1, term: 1, index: 2 }));
+    expect(progressOf(cluster)).toMatchObject({ state: 'replicate', match: 2, next: 5 });
+  });
+
+  test('stay under way when a message was not delivered: only a report, or an answer, ends them', () => {
+    const cluster = lagging();
+    cluster.drop = ({ kind }) => kind === MessageKind.snap;
+    cluster.tick(1);
+    cluster.settle();
+    cluster.node(1).reportUnreachable(3);
+    expect(progressOf(cluster)).toMatchObject({ state: 'snapshot', pendingSnapshot: 4 });
+    cluster.tick(1);
+    cluster.settle();
+    expect(progressOf(cluster)).toMatchObject({ state: 'snapshot', pendingSnapshot: 4 });
+  });
+
+  test('are not disturbed by answers of before: an acknowledgement of what is known, a late refusal', () => {
+    const cluster = lagging();
+    cluster.drop = ({ kind }) => kind === MessageKind.snap;
+    cluster.tick(1);
+    cluster.settle();
+    const before = progressOf(cluster);
+    const old = { kind: MessageKind.appResp, from: 3, to: 1, term: 1 };
+    cluster.node(1).step(messageOf({ ...old, index: 1 }));
+    cluster.node(1).step(messageOf({ ...old, index: 1, reject: true, rejectHint: 0 }));
+    expect([progressOf(cluster), cluster.node(1).hasReady()]).toEqual([before, false]);
+  });
+
+  test('reach a learner like any other member (thesis 4.2.1)', () => {
+    const cluster = new TestCluster(3, { learners: [3] });
+    cluster.elect(1);
+    cluster.isolate(3);
+    cluster.propose(1, 'a', 'b');
+    cluster.settle();
+    cluster.member(1).compact();
+    cluster.heal();
+    cluster.tick(1);
+    cluster.settle();
+    expect([cluster.node(3).appliedIndex, cluster.node(3).confState]).toEqual([3, confOf([1, 2], [3])]);
+    expect(progressOf(cluster)).toMatchObject({ state: 'replicate', isLearner: true });
+  });
+
+  test('make a learner of a voter and a voter of a learner, as their configuration says', () => {
+    const promoted = new TestCluster(3, { learners: [3] });
+    promoted.elect(1);
+    const confState = confOf([1, 3], [2]);
+    for (const id of [2, 3]) {
+      const { node } = promoted.member(id);
+      node.step(messageOf({ ...offer, to: id, snapshot: { ...snapshot, index: 9, confState } }));
+      promoted.settle();
+      expect([node.confState, node.promotable]).toEqual([confState, id === 3]);
+    }
+  });
 
   test('of what is committed already are answered with the commit index', () => {
     const cluster = new TestCluster(3);

@@ -59,6 +59,66 @@ describe('leadership transfer (thesis 3.10)', () => {
     }
   });
 
+  test('the order goes out with the acknowledgement of the last entry, with none before it', () => {
+    const cluster = new TestCluster(3, { config: { messageBytesMax: 1 } });
+    const leader = cluster.elect(1);
+    cluster.isolate(3);
+    cluster.propose(1, 'a', 'b');
+    cluster.settle();
+    leader.transferLeader(3);
+    const orders = (index: number): number => {
+      leader.step(messageOf({ kind: MessageKind.appResp, from: 3, to: 1, term: 1, index }));
+      return leader.ready().messages.filter(({ kind }) => kind === MessageKind.timeoutNow).length;
+    };
+    leader.ready();
+    leader.advance();
+    expect(orders(2)).toBe(0);
+    leader.advance();
+    expect(orders(3)).toBe(1);
+  });
+
+  test('nothing that was accepted is lost by it, and the former leader can get it back', () => {
+    const cluster = new TestCluster(7, { config: { preVote: true, checkQuorum: true } });
+    cluster.elect(1);
+    const texts: string[] = [];
+    for (const [from, to] of [
+      [1, 4],
+      [4, 7],
+      [7, 1],
+    ] as const) {
+      for (let count = 0; count < 5; count++) {
+        texts.push(`${from} ${count}`);
+        expect(cluster.propose(from, `${from} ${count}`).accepted).toBe(true);
+      }
+      cluster.node(from).transferLeader(to);
+      cluster.settle();
+      expect(leaders(cluster)).toEqual([to]);
+    }
+    for (const member of cluster.members.values()) expect(member.appliedTexts()).toEqual(texts);
+  });
+
+  test('an order of an earlier term, or to a member that may not campaign, starts no election', () => {
+    const cluster = new TestCluster(4, { learners: [4] });
+    cluster.elect(1);
+    cluster.elect(2);
+    const order = { kind: MessageKind.timeoutNow, from: 1, term: 1 };
+    cluster.node(3).step(messageOf({ ...order, to: 3 }));
+    cluster.node(4).step(messageOf({ ...order, to: 4, term: 2, from: 2 }));
+    cluster.settle();
+    expect([leaders(cluster), cluster.node(2).term]).toEqual([[2], 2]);
+  });
+
+  test('a target that was removed is forgotten by everybody: the wish does nothing', () => {
+    const cluster = new TestCluster(3);
+    const leader = cluster.elect(1);
+    const change = { kind: 'remove', id: 3 } as const;
+    leader.proposeConfChange({ transition: 'auto', changes: [change], context: EMPTY_BYTES });
+    cluster.settle();
+    for (const id of [1, 2]) cluster.node(id).transferLeader(3);
+    cluster.settle();
+    expect([leaders(cluster), leader.transferee]).toEqual([[1], 0]);
+  });
+
   test('proposals are refused meanwhile, and taken again after one election timeout', () => {
     const cluster = new TestCluster(3);
     const leader = cluster.elect(1);
