@@ -98,7 +98,7 @@ test('a follower that comes back by snapshot in the middle of a copy goes on wit
   bench.until(() => (bench.progress(to)[0]?.bytes ?? 0) > 0);
   const away = storesOf(bench, to).find((store) => store !== bench.leader(to)) as BenchStore;
   away.crash();
-  bench.run(500);
+  bench.run(1_200);
   away.start();
   const installed = (): boolean => away.events.some((line) => line.startsWith('snapshot-installed'));
   bench.until(() => installed() && bench.shard(away, to, 0)?.staging !== undefined);

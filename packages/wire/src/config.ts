@@ -50,7 +50,7 @@ export interface ClusterPolicy {
 
 export const defaultPolicy: ClusterPolicy = {
   auto: false,
-  moveBytesPerSecond: 16_777_216,
+  moveBytesPerSecond: 8_388_608,
   movesPerStore: 2,
 };
 

@@ -1,5 +1,5 @@
 /** What may pass at once after a rest, as time at the full rate. */
-const BURST_MS = 250;
+const BURST_MS = 50;
 
 /**
  * Lets bytes pass at a rate. What is larger than what is left passes as well and leaves a debt, which the next
