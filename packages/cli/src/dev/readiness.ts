@@ -11,7 +11,7 @@ import type { DevPlan } from './plan.ts';
  */
 
 const PAUSE_MS = 50;
-/** After so long the wait is explained. */
+/** After so long the wait is explained, and then no more often: reasons tell times and addresses, which vary. */
 const SILENCE_MS = 5_000;
 /** Shards answer first; that stores see each other follows within a few heartbeats, or is not waited for. */
 const HEALTH_MS = 3_000;
@@ -30,7 +30,7 @@ export interface Readiness {
 
 class Waiter {
   readonly #watch: ReadinessWatch;
-  readonly #begin = performance.now();
+  #toldAtMs = performance.now();
   #told = '';
 
   constructor(watch: ReadinessWatch) {
@@ -44,7 +44,8 @@ class Waiter {
         return await attempt();
       } catch (error) {
         const why = failureOf(error).report.message;
-        if (performance.now() - this.#begin > SILENCE_MS && why !== this.#told) {
+        if (performance.now() - this.#toldAtMs > SILENCE_MS && why !== this.#told) {
+          this.#toldAtMs = performance.now();
           this.#told = why;
           this.#watch.onSlow(why);
         }
