@@ -117,6 +117,7 @@ export function handleVoteRequest(core: Core, message: Message): StepResult {
   if (granted) {
     // The term of the request, not ours: a pre-candidate asks about a term that neither side has entered.
     answer.term = message.term;
+    answer.context = encodePosition(index, logTerm);
     core.send(answer);
     if (kind === MessageKind.vote) {
       core.electionElapsed = 0;
@@ -125,7 +126,7 @@ export function handleVoteRequest(core: Core, message: Message): StepResult {
   } else {
     answer.term = core.term;
     answer.reject = true;
-    answer.context = encodeCommit(core);
+    answer.context = encodePosition(core.log.committed, core.log.term(core.log.committed) ?? 0);
     core.send(answer);
   }
   return 'ok';
@@ -144,22 +145,45 @@ export function handleVoteRequest(core: Core, message: Message): StepResult {
  * With the commit index in the refusal, 1 applies the change and elects itself. Believing it is safe: whatever
  * is committed at (index, term) is committed in every log that has an entry of that term there.
  */
-function encodeCommit(core: Core): Uint8Array {
-  const out = new Writer(16);
-  out.u53(core.log.committed);
-  out.u53(core.log.term(core.log.committed) ?? 0);
+function learnCommit(core: Core, context: Uint8Array): void {
+  const position = decodePosition(context);
+  if (position !== undefined) core.log.maybeCommit(position.index, position.term);
+}
+
+/**
+ * A vote tells for which log it was given: the one whose last entry the request named. Requests leave before what
+ * they say is durable, so a crash may leave the candidate with a shorter log and without the term, and it may
+ * campaign in the same term again:
+ *
+ * 1. 1 leads term 1; entry 5 is durable on 1 and 3, so committed, and on its way to the disk of 2.
+ * 2. 2 campaigns in term 2 with entry 5 at the end of its log. 3 votes for it; its answer is slow.
+ * 3. 2 loses power, and with it entry 5 and term 2. It comes back, and campaigns in term 2 with entry 4 at the end.
+ * 4. The answer of step 2 arrives. If it counted, 2 would lead without entry 5, and overwrite it.
+ */
+function isForAnotherLog(core: Core, context: Uint8Array): boolean {
+  const position = decodePosition(context);
+  if (position === undefined) return false;
+  return position.index !== core.log.lastIndex || position.term !== core.log.lastTerm;
+}
+
+const POSITION_BYTES = 16;
+
+/** A place in a log, as the context of an answer. */
+function encodePosition(index: number, term: number): Uint8Array {
+  const out = new Writer(POSITION_BYTES);
+  out.u53(index);
+  out.u53(term);
   return out.take();
 }
 
-function learnCommit(core: Core, context: Uint8Array): void {
-  // A node that does not send it, or sends something else, has told nothing.
-  if (context.length !== 16) return;
+/** Undefined for what is no place in a log: then nothing was told. */
+function decodePosition(context: Uint8Array): { readonly index: number; readonly term: number } | undefined {
+  if (context.length !== POSITION_BYTES) return undefined;
   try {
     const from = new Reader(context);
-    const index = from.u53();
-    core.log.maybeCommit(index, from.u53());
+    return { index: from.u53(), term: from.u53() };
   } catch {
-    // Not a pair of counts.
+    return undefined;
   }
 }
 
@@ -179,6 +203,7 @@ export function handleVoteResponse(core: Core, message: Message): StepResult {
   const expected = core.role === 'pre-candidate' ? MessageKind.preVoteResp : MessageKind.voteResp;
   if (kind !== expected) return 'ok';
   if (reject) learnCommit(core, message.context);
+  else if (isForAnotherLog(core, message.context)) return 'ok';
   const name = messageKindName(kind);
   core.logger?.log(
     'info',
