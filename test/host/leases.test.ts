@@ -54,6 +54,18 @@ describe('the lease', () => {
     }
   });
 
+  test('rests on both majorities while two configurations are in force (thesis 4.3)', () => {
+    const bench = new Bench().withLeader();
+    bench.run(200);
+    const { host } = bench.leader();
+    const replica = bench.leader().replica();
+    const { confState } = replica;
+    replica.confState = { ...confState, votersOutgoing: confState.voters };
+    expect(host.isSureToLead(replica)).toBe(true);
+    replica.confState = { ...confState, votersOutgoing: [7, 8, 9] };
+    expect(host.isSureToLead(replica)).toBe(false);
+  });
+
   test('is off: every read at a leader of several voters takes a round', () => {
     const bench = new Bench(3, { leaseEnabled: false }).withLeader();
     bench.run(200);

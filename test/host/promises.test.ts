@@ -148,3 +148,18 @@ describe('messages that this host never takes from others', () => {
     expect(leader.replica().raft.lastIndex).toBe(lastIndex);
   });
 });
+
+test('a promise binds its giver: until it ends, its own election timer stands still', () => {
+  const bench = new Bench().withLeader();
+  bench.run(200);
+  const follower = bench.followers()[0] as BenchStore;
+  bench.wires.silence(bench.leader().id, follower.id);
+  let ticksAtTheEnd = 0;
+  for (let ms = 0; ms < 400; ms++) {
+    const { promise, raft } = follower.replica();
+    if (promise.holds(bench.time.monoMs())) expect(raft.electionElapsed).toBe(0);
+    ticksAtTheEnd = raft.electionElapsed;
+    bench.run(1);
+  }
+  expect(ticksAtTheEnd).toBeGreaterThan(2);
+});

@@ -12,6 +12,7 @@ function leader() {
   const delivered: number[] = [];
   const asked: Uint8Array[] = [];
   let stamp = 1_000;
+  let afterLastValue = (): void => {};
   const replica = {
     raftId: 1,
     isServing: true,
@@ -31,7 +32,10 @@ function leader() {
   const reader = new LeaseReader({
     tuning: hostTuning,
     now: () => 1_050,
-    observe: () => 0,
+    observe: () => {
+      if (seen.length > 0) afterLastValue();
+      return 0;
+    },
     guard: (_replica, work) => work(),
   });
   const read = (): void => {
@@ -55,6 +59,9 @@ function leader() {
     run: () => reader.run([replica as unknown as Replica]),
     loseLease: () => {
       stamp = 0;
+    },
+    then: (what: () => void) => {
+      afterLastValue = what;
     },
   };
 }
@@ -87,6 +94,16 @@ describe('reads on the lease of a leader', () => {
     run();
     expect(delivered).toEqual([7, 9]);
     expect(replica.reads.isIdle).toBe(true);
+  });
+
+  test('are not told when the leadership is over after the last value, or is another one', () => {
+    for (const change of [{ isServing: false }, { raft: { ...leader().replica.raft, term: 2 } }]) {
+      const { run, read, delivered, replica, then } = leader();
+      read();
+      then(() => Object.assign(replica, change));
+      run();
+      expect(delivered).toEqual([]);
+    }
   });
 
   test('ask for a confirmation when the lease ends while they wait', () => {
