@@ -60,7 +60,7 @@ function leader() {
     loseLease: () => {
       stamp = 0;
     },
-    then: (what: () => void) => {
+    afterLast: (what: () => void) => {
       afterLastValue = what;
     },
   };
@@ -98,9 +98,9 @@ describe('reads on the lease of a leader', () => {
 
   test('are not told when the leadership is over after the last value, or is another one', () => {
     for (const change of [{ isServing: false }, { raft: { ...leader().replica.raft, term: 2 } }]) {
-      const { run, read, delivered, replica, then } = leader();
+      const { run, read, delivered, replica, afterLast } = leader();
       read();
-      then(() => Object.assign(replica, change));
+      afterLast(() => Object.assign(replica, change));
       run();
       expect(delivered).toEqual([]);
     }
