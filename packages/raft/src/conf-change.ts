@@ -41,6 +41,16 @@ export function entersJoint(change: ConfChange): boolean {
   return change.transition !== 'auto' || change.changes.length > 1;
 }
 
+/** Why a change does not fit into an entry that every replica can read; undefined if it does. */
+export function confChangeProblem(change: ConfChange): string | undefined {
+  if (change.changes.length > CHANGES_MAX) return `${change.changes.length} operations in one conf change`;
+  if (change.context.length > CONTEXT_BYTES_MAX) return `a context of ${change.context.length} bytes`;
+  for (const { id } of change.changes) {
+    if (!Number.isSafeInteger(id) || id < 0) return `${id} is not a raft id`;
+  }
+  return undefined;
+}
+
 /** Entry data of the change. Leaving a joint configuration, which leaders do by themselves, is no bytes at all. */
 export function encodeConfChange(change: ConfChange): Uint8Array {
   if (isLeaveJoint(change) && change.context.length === 0) return EMPTY_BYTES;

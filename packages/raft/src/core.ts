@@ -163,6 +163,12 @@ function checkStored(
     throw new RaftStateError(`applied ${applied}, but the log was compacted up to ${first - 1}`, details);
   }
   if (applied > last) throw new RaftStateError(`applied ${applied}, but the log ends at ${last}`, details);
+  if (
+    hardState !== undefined &&
+    !(Number.isSafeInteger(hardState.term) && Number.isSafeInteger(hardState.commit))
+  ) {
+    throw new RaftStateError('term and commit index are safe integers', details);
+  }
   if (hardState !== undefined && hardState.commit > last) {
     throw new RaftStateError(`committed ${hardState.commit}, but the log ends at ${last}`, details);
   }

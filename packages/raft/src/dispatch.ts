@@ -134,7 +134,8 @@ export function step(core: Core, message: Message): StepResult {
  */
 function isWellFormed(core: Core, message: Message): boolean {
   const { kind, term } = message;
-  if (message.to !== core.id || !(message.from > 0)) return false;
+  if (!hasSafeNumbers(message)) return false;
+  if (message.to !== core.id || !isSafe(message.from) || message.from === 0) return false;
   if (message.from === core.id && !mayComeBack(kind)) return false;
   if (kind === MessageKind.prop) return message.entries.length > 0;
   if (kind === MessageKind.readIndex) return true;
@@ -145,6 +146,7 @@ function isWellFormed(core: Core, message: Message): boolean {
     for (const entry of message.entries) {
       index++;
       if (entry.index !== index || entry.term < logTerm || entry.term > term) return false;
+      if (!isSafe(entry.term)) return false;
       logTerm = entry.term;
     }
     return true;
@@ -153,12 +155,30 @@ function isWellFormed(core: Core, message: Message): boolean {
     const { snapshot } = message;
     return (
       snapshot !== undefined &&
+      isSafe(snapshot.index) &&
       snapshot.index > 0 &&
+      isSafe(snapshot.term) &&
       snapshot.term <= term &&
       confStateProblem(snapshot.confState) === undefined
     );
   }
   return true;
+}
+
+/** Terms and indexes are counts, and there is a term left to campaign in. */
+function hasSafeNumbers(message: Message): boolean {
+  return (
+    isSafe(message.term) &&
+    message.term < Number.MAX_SAFE_INTEGER &&
+    isSafe(message.index) &&
+    isSafe(message.logTerm) &&
+    isSafe(message.commit) &&
+    isSafe(message.rejectHint)
+  );
+}
+
+function isSafe(count: number): boolean {
+  return Number.isSafeInteger(count) && count >= 0;
 }
 
 /** Own votes and acknowledgements come by way of the disk, requests of this node by way of another one. */

@@ -1,4 +1,4 @@
-import { EMPTY_BYTES, EntryKind, MessageKind, Prng, Writer } from '@flotilla/base';
+import { EMPTY_BYTES, EntryKind, InvariantError, MessageKind, Prng, Writer } from '@flotilla/base';
 import { describe, expect, test } from 'vitest';
 import { encodeConfChange } from './conf-change.ts';
 import { MemoryStorage } from './memory-storage.ts';
@@ -377,4 +377,25 @@ test('the border refuses what no correct node sends, and nothing throws', () => 
   );
   expect(leader.step(messageOf({ kind: MessageKind.app, from: 2, to: 1, term: 1 }))).toBe('inconsistent');
   expect(leader.role).toBe('leader');
+});
+
+test('ids, terms and indexes are safe integers, and a term is left to campaign in', () => {
+  const { node } = lone([1], 1);
+  const heartbeat = { kind: MessageKind.heartbeat, from: 2, to: 1, term: 2 };
+  for (const wrong of [Number.NaN, -1, 0.5, 2 ** 53, Number.POSITIVE_INFINITY]) {
+    for (const field of ['term', 'index', 'logTerm', 'commit', 'rejectHint', 'from'] as const) {
+      // Ids below 0 are those of the storage threads, which no message from outside has.
+      if (field === 'from' && wrong === -1) continue;
+      expect(node.step(messageOf({ ...heartbeat, [field]: wrong })), `${field} ${wrong}`).toBe('malformed');
+    }
+    const entries = [entryOf(2, wrong)];
+    const append = { kind: MessageKind.app, from: 2, to: 1, term: 2, index: 1, logTerm: 1, entries };
+    expect(node.step(messageOf(append)), `entry of term ${wrong}`).toBe('malformed');
+  }
+  expect(node.step(messageOf({ ...heartbeat, term: Number.MAX_SAFE_INTEGER }))).toBe('malformed');
+  expect([node.term, node.leaderId]).toEqual([1, 0]);
+  const { node: old } = lone([1], Number.MAX_SAFE_INTEGER - 1);
+  old.campaign();
+  expect(old.term).toBe(Number.MAX_SAFE_INTEGER);
+  expect(() => old.campaign()).toThrow(InvariantError);
 });

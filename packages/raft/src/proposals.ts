@@ -1,5 +1,5 @@
 import { EntryKind, type Message, MessageKind, type RaftId } from '@flotilla/base';
-import { type ConfChange, decodeConfChange, encodeConfChange } from './conf-change.ts';
+import { type ConfChange, confChangeProblem, decodeConfChange, encodeConfChange } from './conf-change.ts';
 import type { Core } from './core.ts';
 import { describeConfChange, describeConfState, hex } from './describe.ts';
 import { changeMembership, isJoint } from './membership.ts';
@@ -49,6 +49,8 @@ export function proposeData(core: Core, data: readonly Uint8Array[]): Proposal {
 
 /** Proposes a change of membership, on any node. */
 export function proposeChange(core: Core, kind: EntryKind, change: ConfChange): Proposal {
+  // Replicas would stop at an entry that they cannot read.
+  if (confChangeProblem(change) !== undefined) return refuse(core, 'conf-change-impossible');
   if (core.role !== 'leader') return passOn(core, kind, [encodeConfChange(change)]);
   const refusal = refusalOfLeader(core);
   if (refusal !== undefined) return refuse(core, refusal);

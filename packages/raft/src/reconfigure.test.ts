@@ -87,6 +87,31 @@ describe('changes of membership (thesis chapter 4)', () => {
     expect(() => leader.applyConfChange(all)).toThrow(InvariantError);
   });
 
+  test('what no replica could read does not enter the log: so many operations are taken, and not one more', () => {
+    for (const [count, taken] of [
+      [256, true],
+      [257, false],
+    ] as const) {
+      const cluster = new TestCluster(1);
+      const leader = cluster.elect(1);
+      const crossedOut = new Array(count).fill(['add-learner', 0] as const);
+      expect(leader.proposeConfChange(change('joint-explicit', ...crossedOut)).accepted).toBe(taken);
+      cluster.settle();
+      expect(leader.lastIndex).toBe(taken ? 2 : 1);
+    }
+    const { node } = new TestCluster(1).member(1);
+    node.campaign();
+    for (const id of [-1, 0.5, 2 ** 53]) {
+      expect(node.proposeConfChange(change('auto', ['add-voter', id]))).toMatchObject({
+        reason: 'conf-change-impossible',
+      });
+    }
+    const context = new Uint8Array((1 << 20) + 1);
+    expect(node.proposeConfChange({ ...change('auto', ['update', 1]), context })).toMatchObject({
+      reason: 'conf-change-impossible',
+    });
+  });
+
   test('a refused change that did not fit the limits leaves no change pending', () => {
     const cluster = new TestCluster(3, { config: { uncommittedBytesMax: 10 } });
     const leader = cluster.elect(1);

@@ -10,6 +10,7 @@ import { appendEmpty } from './replication.ts';
 
 function reset(core: Core, term: number): void {
   assert(term >= core.term, () => `the term goes back from ${core.term} to ${term}`);
+  assert(Number.isSafeInteger(term), 'terms are safe integers');
   if (core.term !== term) {
     core.term = term;
     // Only a new term frees the vote. A pre-candidate or leader that falls back within its term has voted:

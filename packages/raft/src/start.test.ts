@@ -45,6 +45,11 @@ describe('starting from storage', () => {
     expect(() => start(stored(7), 10)).toThrow(RaftStateError);
     expect(() => start(stored(10), 7)).toThrow(RaftStateError);
     const broken = stored(7);
+    broken.setHardState({ term: 0.5, vote: 0, commit: 7 });
+    expect(() => start(broken, 7)).toThrow(RaftStateError);
+    broken.setHardState({ term: 3, vote: 0, commit: Number.NaN });
+    expect(() => start(broken, 7)).toThrow(RaftStateError);
+    broken.setHardState({ term: 3, vote: 2, commit: 7 });
     broken.setConfState(confOf([1, 2], [2]));
     expect(() => start(broken, 7)).toThrow(RaftStateError);
     expect(start(stored(5), 5).commitIndex).toBe(5);
