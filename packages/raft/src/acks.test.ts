@@ -235,6 +235,57 @@ describe('telling the commit index', () => {
   });
 });
 
+describe('heartbeats (paper 5.2)', () => {
+  test('go to every member at its time, learners too, and say no commit beyond what is known to match', () => {
+    const cluster = new TestCluster(4, { learners: [4], config: { heartbeatTicks: 3 } });
+    cluster.elect(1);
+    cluster.isolate(3);
+    cluster.propose(1, 'a', 'b');
+    cluster.settle();
+    cluster.heal();
+    for (const due of [false, false, true, false, false, true]) {
+      cluster.tick(1);
+      cluster.work(1);
+      const beats = cluster.inFlight(MessageKind.heartbeat);
+      cluster.network = [];
+      const expected = [
+        [2, 3],
+        [3, 1],
+        [4, 3],
+      ];
+      expect(beats.map(({ to, commit }) => [to, commit])).toEqual(due ? expected : []);
+    }
+  });
+
+  test('are sent by leaders only, and keep an idle follower from campaigning', () => {
+    const cluster = new TestCluster(3);
+    cluster.elect(1);
+    for (const id of [2, 3]) cluster.tick(id, 9);
+    cluster.node(3).campaign();
+    for (const id of [2, 3]) cluster.work(id);
+    expect(cluster.inFlight(MessageKind.heartbeat)).toEqual([]);
+    cluster.network = [];
+    cluster.node(2).step(messageOf({ kind: MessageKind.heartbeat, from: 1, to: 2, term: 1 }));
+    expect(cluster.node(2).electionElapsed).toBe(0);
+  });
+
+  test('commit at the follower what they say, and are answered, also where nothing moves', () => {
+    const cluster = new TestCluster(2);
+    cluster.elect(1);
+    cluster.drop = ({ commit, kind }) => kind === MessageKind.app && commit > 1;
+    cluster.propose(1, 'a');
+    cluster.settle();
+    expect(cluster.node(2).commitIndex).toBe(1);
+    for (const commit of [2, 1, 0]) {
+      cluster.node(2).step(messageOf({ kind: MessageKind.heartbeat, from: 1, to: 2, term: 1, commit }));
+      cluster.work(2);
+      expect(cluster.inFlight(MessageKind.heartbeatResp, 1).length).toBe(1);
+      cluster.network = [];
+      expect(cluster.node(2).commitIndex).toBe(2);
+    }
+  });
+});
+
 describe('uncommitted bytes', () => {
   test('of one leadership do not weigh on the next one of the same node', () => {
     const cluster = new TestCluster(3, { config: { uncommittedBytesMax: 10 } });

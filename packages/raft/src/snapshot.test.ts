@@ -185,6 +185,15 @@ describe('snapshots', () => {
     }
   });
 
+  test('of a leader whose term is over are ignored (paper figure 13)', () => {
+    const cluster = new TestCluster(3);
+    cluster.elect(1);
+    cluster.elect(3);
+    cluster.node(2).step(messageOf({ ...offer, snapshot: { ...snapshot, index: 9 } }));
+    expect([cluster.node(2).hasReady(), cluster.node(2).leaderId]).toEqual([false, 3]);
+    expect(cluster.node(2).commitIndex).toBe(2);
+  });
+
   test('of what is committed already are answered with the commit index', () => {
     const cluster = new TestCluster(3);
     cluster.elect(1);
