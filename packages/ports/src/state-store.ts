@@ -8,7 +8,7 @@ export interface StateView {
   get(key: Uint8Array): Uint8Array | undefined;
   /**
    * Visits [from, to) in byte order (`to` undefined: to the end), or backwards with `reverse`, until `visit`
-   * returns false. Keys and values must not be kept without a copy, and `visit` must not write.
+   * returns false. Keys and values must not be kept without a copy, and `visit` must not call the store.
    */
   scan(
     from: Uint8Array,

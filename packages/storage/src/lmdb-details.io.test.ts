@@ -241,18 +241,6 @@ test('keys that LMDB cannot hold are a fault of the caller', async () => {
   await store.close();
 });
 
-test('the visitor of a scan must not write', async () => {
-  const store = openVirtual(new VirtualTime());
-  store.put(new Uint8Array([1]), new Uint8Array());
-  expect(() =>
-    store.scan(new Uint8Array(), undefined, (key) => {
-      store.delete(key);
-      return true;
-    }),
-  ).toThrow(/must not write/);
-  await store.close();
-});
-
 test('a transaction over turns that throws leaves nothing', async () => {
   const environment = new LmdbEnvironment(join(directory.path, 'state'));
   const table = environment.table('records');

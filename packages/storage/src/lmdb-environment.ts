@@ -35,6 +35,11 @@ export class LmdbEnvironment {
     return this.#root.openDB(name, { ...tableOptions } as lmdb.DatabaseOptions);
   }
 
+  /** The same, of which ranges hand out values that are good until the next read only. */
+  fleetingTable(name: string): LmdbTable {
+    return this.#root.openDB(name, { ...tableOptions, encoder: fleeting } as lmdb.DatabaseOptions);
+  }
+
   /** The flags that are in effect, as LMDB itself reports them. */
   flags(): { readonly value: number; readonly wrong: readonly string[] } {
     const inside = this.#root as unknown as { readonly env: { readonly address: number } };
@@ -99,6 +104,13 @@ const tableOptions = {
   cache: false,
   compression: false,
 } as const;
+
+/** LMDB reads all values into one buffer. Without this it copies each value of a range out of it. */
+const fleeting = {
+  encode: (value: Uint8Array): Uint8Array => value,
+  decode: (shared: Uint8Array, bytes: number): Uint8Array =>
+    new Uint8Array(shared.buffer, shared.byteOffset, bytes),
+};
 
 const fixedOptions = {
   ...tableOptions,

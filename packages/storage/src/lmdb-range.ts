@@ -74,7 +74,7 @@ export function mergeRange(
         continue;
       }
     }
-    if (!visit(plain(key), decodeState(hasher, key, plain(value)))) return;
+    if (!visit(plain(key), decodeState(hasher, key, value))) return;
   }
   for (let write = overlay?.current; write !== undefined; write = overlay?.current) {
     if (write.value !== undefined && !visit(write.key, write.value)) return;

@@ -1,6 +1,6 @@
 import type { Hasher, StateSnapshot, TimerId, Timers } from '@flotilla/ports';
 import { storageTuning } from './limits.ts';
-import { type LmdbEnvironment, type LmdbTable, type LmdbTransaction, plain } from './lmdb-environment.ts';
+import type { LmdbEnvironment, LmdbTable, LmdbTransaction } from './lmdb-environment.ts';
 import { mergeRange, storedRange, type Visit } from './lmdb-range.ts';
 import { decodeState } from './state-format.ts';
 
@@ -47,7 +47,7 @@ export class LmdbStateSnapshot implements StateSnapshot {
     const after = new Uint8Array(key.length + 1);
     after.set(key);
     for (const { value } of storedRange(this.#table, key, after, false, this.#live())) {
-      return decodeState(this.#hasher, key, plain(value)).slice();
+      return decodeState(this.#hasher, key, value).slice();
     }
     return undefined;
   }

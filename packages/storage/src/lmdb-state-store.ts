@@ -76,7 +76,7 @@ export class LmdbStateStore implements StateStore {
     this.#environment = environment;
     this.#hasher = options.hasher;
     this.#timers = options.timers;
-    this.#table = environment.table('records');
+    this.#table = environment.fleetingTable('records');
     this.#writer = new LmdbWriter(
       environment,
       meta,
@@ -96,6 +96,7 @@ export class LmdbStateStore implements StateStore {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    this.#assertNotVisiting();
     const pending = this.#overlay.get(key);
     if (pending !== undefined) return pending.value;
     return readStored(this.#table, this.#hasher, key);
@@ -111,6 +112,7 @@ export class LmdbStateStore implements StateStore {
     const low = keyText(from);
     const high = to === undefined ? undefined : keyText(to);
     assert(high === undefined || low <= high, 'a scan goes from a lower key to a higher one');
+    this.#assertNotVisiting();
     if (low === high) return;
     this.#visiting = true;
     try {
@@ -191,12 +193,17 @@ export class LmdbStateStore implements StateStore {
     await this.#environment.close();
   }
 
+  /** What a visitor was shown lies in memory that the next read writes over. */
+  #assertNotVisiting(): void {
+    assert(!this.#visiting, 'the visitor of a scan must not use the store');
+  }
+
   #add(key: Uint8Array, value: Uint8Array | undefined): void {
     assert(
       key.length > 0 && key.length <= keyBytesMax,
       () => `a key has 1 to ${keyBytesMax} bytes, not ${key.length}`,
     );
-    assert(!this.#visiting, 'the visitor of a scan must not write');
+    this.#assertNotVisiting();
     this.#writes.push(this.#overlay.add(key, value, this.#transaction));
     const bytes = key.length + (value?.length ?? 0);
     this.#bytes += bytes;

@@ -32,6 +32,7 @@ export class MemoryStateStore implements StateStore {
   readonly #snapshots = new Set<MemorySnapshot>();
   readonly #releases: { readonly from: string; readonly to: string; readonly after: number }[] = [];
   #releasing = false;
+  #visiting = false;
 
   constructor(world: MemoryWorld) {
     this.#world = world;
@@ -39,7 +40,7 @@ export class MemoryStateStore implements StateStore {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    this.#commits.assertAlive();
+    this.#enter();
     return read(this.#applied, key);
   }
 
@@ -49,12 +50,17 @@ export class MemoryStateStore implements StateStore {
     visit: (key: Uint8Array, value: Uint8Array) => boolean,
     options?: { readonly reverse?: boolean },
   ): void {
-    this.#commits.assertAlive();
-    walk(this.#applied, from, to, visit, options?.reverse === true);
+    this.#enter();
+    this.#visiting = true;
+    try {
+      walk(this.#applied, from, to, visit, options?.reverse === true);
+    } finally {
+      this.#visiting = false;
+    }
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#commits.assertAlive();
+    this.#enter();
     const text = keyText(key);
     const item = { key, value, damaged: false };
     this.#applied.set(text, item);
@@ -62,14 +68,14 @@ export class MemoryStateStore implements StateStore {
   }
 
   delete(key: Uint8Array): void {
-    this.#commits.assertAlive();
+    this.#enter();
     const text = keyText(key);
     this.#applied.delete(text);
     this.#open.push({ from: text, to: undefined, item: undefined });
   }
 
   deleteRange(from: Uint8Array, to: Uint8Array): void {
-    this.#commits.assertAlive();
+    this.#enter();
     const change = { from: keyText(from), to: keyText(to), item: undefined };
     this.#applied.deleteRange(change.from, change.to, false);
     this.#open.push(change);
@@ -151,6 +157,11 @@ export class MemoryStateStore implements StateStore {
       const item = items.get(text);
       if (item !== undefined) items.set(text, { ...item, damaged: true });
     }
+  }
+
+  #enter(): void {
+    this.#commits.assertAlive();
+    assert(!this.#visiting, 'the visitor of a scan must not use the store');
   }
 
   #releaseLater(): void {
