@@ -10,6 +10,7 @@ export type { ReplicaWatch, SurvivingLog } from './checkers/replica-watch.ts';
 export { checkScans } from './checkers/scans.ts';
 export { FaultHand } from './fault-hand.ts';
 export { Finale, type FinaleParts } from './finale.ts';
+export { checkPatches, type Patch, patched } from './model/patches.ts';
 export { replayCommand, report, summary } from './report.ts';
 export { type ClusterOptions, SimCluster } from './sim-cluster.ts';
 export { type SimulationOptions, type SimulationResult, simulate } from './simulation.ts';
