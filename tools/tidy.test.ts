@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { checkReferences } from './tidy/doc-references.ts';
 import { layers } from './tidy/layers.ts';
 import {
   checkExports,
@@ -111,4 +112,17 @@ test('no file holds markers for work that is left', () => {
   expectNone(
     written.filter((path) => path !== 'pnpm-lock.yaml').flatMap((path) => checkMarkers(path, read(path))),
   );
+});
+
+test('every file, function and test title that the documents on proof name is there', () => {
+  const sourceOf = (path: string): string | undefined => (files.includes(path) ? read(path) : undefined);
+  for (const document of ['docs/testing.md', 'docs/invariants.md']) {
+    expectNone(checkReferences(document, read(document), directories, sourceOf));
+  }
+});
+
+test('the table of the rules of Raft is long, and nobody emptied it', () => {
+  const text = read('docs/testing.md');
+  const table = text.slice(text.indexOf('## The rules of Raft'), text.indexOf('## What is not covered yet'));
+  expect(table.match(/`raft\/[\w-]+\.test\.ts` "/g)?.length).toBeGreaterThan(150);
 });
