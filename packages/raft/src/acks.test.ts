@@ -30,7 +30,7 @@ function sent(cluster: TestCluster, to: RaftId = 2): number[][] {
   return messages.map(({ index, entries, commit }) => [index, entries.length, commit]);
 }
 
-describe('acknowledgements', () => {
+describe('acknowledgements (paper 5.3)', () => {
   test('only raise what is known to match, however late and in whatever order they come', () => {
     const cluster = leading();
     for (const index of [3, 1, 0, 4, 2]) {
@@ -88,7 +88,7 @@ describe('acknowledgements', () => {
   });
 });
 
-describe('refusals', () => {
+describe('refusals (paper 5.3)', () => {
   const refusal = (index: number, rejectHint: number, logTerm: number): Partial<Message> => ({
     index,
     reject: true,
@@ -139,7 +139,7 @@ describe('refusals', () => {
   });
 });
 
-describe('probing, with entries and without', () => {
+describe('probing, with entries and without (paper 5.3, thesis 10.2.2)', () => {
   test('one message with entries is under way at a time; empty ones do not stand in its way', () => {
     const cluster = leading();
     cluster.node(1).reportUnreachable(2);
@@ -156,7 +156,7 @@ describe('probing, with entries and without', () => {
   });
 });
 
-describe('the window of what is in flight', () => {
+describe('the window of what is in flight (thesis 10.2.2)', () => {
   test('one acknowledgement frees every message up to it, and those behind it stay', () => {
     const cluster = leading({ inflightMessagesMax: 4 });
     for (const text of ['d', 'e', 'f', 'g']) cluster.propose(1, text);
@@ -192,7 +192,7 @@ describe('the window of what is in flight', () => {
   });
 });
 
-describe('telling the commit index', () => {
+describe('telling the commit index (paper 5.3)', () => {
   /** Member 2 has been sent entry 5, but not that it is committed; member 3 has acknowledged it. */
   function untold(): TestCluster {
     const cluster = leading();

@@ -39,7 +39,7 @@ const snapshotOf = (index: number, term: number) => ({
   data: EMPTY_BYTES,
 });
 
-describe('a follower with a slow disk', () => {
+describe('a follower with a slow disk (paper figure 2: durable before the answer)', () => {
   test('acknowledges each append when its own write is done, and not before', () => {
     const member = lone([], 1, config);
     for (const index of [0, 1, 2]) {
@@ -106,7 +106,7 @@ describe('a follower with a slow disk', () => {
   });
 });
 
-describe('a leader with a slow disk', () => {
+describe('a leader with a slow disk (thesis 10.2.1)', () => {
   test('that is deposed while it writes counts none of it, and takes over the other log', () => {
     const cluster = new TestCluster(3, { config });
     cluster.elect(1);
@@ -171,7 +171,7 @@ describe('a leader with a slow disk', () => {
   });
 });
 
-describe('snapshots and a slow disk', () => {
+describe('snapshots and a slow disk (paper 7)', () => {
   const offer = (index: number, term = 1): Partial<Message> & Pick<Message, 'kind'> => ({
     kind: MessageKind.snap,
     snapshot: snapshotOf(index, term),
@@ -231,7 +231,7 @@ describe('snapshots and a slow disk', () => {
   });
 });
 
-describe('pages of application after a restart', () => {
+describe('pages of application after a restart (thesis 3.8)', () => {
   for (const asyncStorageWrites of [false, true]) {
     test(`leave out no entry, whatever their size (${asyncStorageWrites ? 'asynchronous' : 'synchronous'})`, () => {
       const texts = ['a', 'b'.repeat(40), 'c', 'd'.repeat(90), 'e', 'f'];

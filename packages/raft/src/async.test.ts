@@ -45,7 +45,7 @@ function write(member: TestMember): readonly Parameters<TestMember['node']['step
   return order.responses.filter(({ to }) => to === 1);
 }
 
-describe('asynchronous storage writes', () => {
+describe('asynchronous storage writes (thesis 10.2.1)', () => {
   test('entries are applied only once they are durable here, however committed they are', () => {
     const { member, append } = follower();
     append(1, 0, 0, 1, 1);

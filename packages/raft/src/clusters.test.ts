@@ -18,7 +18,7 @@ function leadersOf(cluster: TestCluster): readonly RaftId[] {
   return leaders.filter(({ node }) => node.term === term).map(({ id }) => id);
 }
 
-describe('elections', () => {
+describe('elections (paper 5.2)', () => {
   test('without faults there is one leader, and it stays for good', () => {
     const cluster = new TestCluster(3);
     pass(cluster, 40);
@@ -67,7 +67,7 @@ describe('elections', () => {
   });
 });
 
-describe('agreement', () => {
+describe('agreement (paper 5.3)', () => {
   test('goes on while a majority is there, stops without it, and takes up again', () => {
     const cluster = new TestCluster(3);
     cluster.elect(1);

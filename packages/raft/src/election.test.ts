@@ -118,7 +118,7 @@ test('a joint election is lost with one of the two majorities (thesis 4.3)', () 
   expect(node.role).toBe('follower');
 });
 
-test('the first answer of a voter counts, later ones do not', () => {
+test('the first answer of a voter counts, later ones do not (paper 5.2)', () => {
   const member = lone([1], 1);
   member.node.campaign();
   member.node.ready();
@@ -132,7 +132,7 @@ test('the first answer of a voter counts, later ones do not', () => {
   expect(member.node.role).toBe('candidate');
 });
 
-test('a late own pre-vote is no vote for the election that followed', () => {
+test('a late own pre-vote is no vote for the election that followed (thesis 9.6)', () => {
   const storage = new MemoryStorage();
   storage.setConfState(confOf([1, 2, 3]));
   const { node } = new TestMember(1, storage, { preVote: true, asyncStorageWrites: true });
@@ -148,7 +148,7 @@ test('a late own pre-vote is no vote for the election that followed', () => {
   expect(node.role).toBe('candidate');
 });
 
-test('a candidate counts its own vote only once it is durable', () => {
+test('a candidate counts its own vote only once it is durable (paper figure 2)', () => {
   const storage = new MemoryStorage();
   storage.setConfState(confOf([1]));
   const { node } = new TestMember(1, storage, { asyncStorageWrites: true });
@@ -173,7 +173,7 @@ test('nobody leads a term that its own disk does not know, whoever else votes fo
   expect(node.role).toBe('leader');
 });
 
-describe('who may campaign', () => {
+describe('who may campaign (thesis 4.1, 4.2)', () => {
   test('a learner and a node outside of its configuration do not', () => {
     for (const conf of [confOf([2, 3], [1]), confOf([2, 3])]) {
       const storage = new MemoryStorage();

@@ -244,7 +244,7 @@ describe('two changes raced by leaders of different terms (the bug of single-ser
   });
 });
 
-describe('changes that are passed on to the leader', () => {
+describe('changes that are passed on to the leader (thesis 6.2)', () => {
   test('are judged there: the first is taken, the second becomes an empty entry', () => {
     const cluster = new TestCluster(3);
     cluster.elect(1);

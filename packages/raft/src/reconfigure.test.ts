@@ -197,7 +197,7 @@ describe('changes of membership (thesis chapter 4)', () => {
   });
 });
 
-describe('leaving a joint configuration by itself', () => {
+describe('leaving a joint configuration by itself (thesis 4.3)', () => {
   const joint = change('joint-implicit', ['add-learner', 4]);
 
   test('happens once the change is applied, and only once', () => {
@@ -258,7 +258,7 @@ describe('leaving a joint configuration by itself', () => {
   });
 });
 
-describe('a leader that is removed', () => {
+describe('a leader that is removed (thesis 4.2.2)', () => {
   test('stays in charge without counting itself, takes no proposals, and probes nobody anew', () => {
     const cluster = new TestCluster(3);
     const leader = cluster.elect(1);

@@ -126,7 +126,7 @@ describe('committing (paper 5.4.2)', () => {
   });
 });
 
-describe('flow control', () => {
+describe('flow control (paper 5.3, thesis 10.2.2)', () => {
   test('a full window stops sending, and one acknowledgement of the last frees all of it', () => {
     const cluster = new TestCluster(2, { config: { inflightMessagesMax: 3 } });
     cluster.elect(1);
@@ -309,7 +309,7 @@ describe('flow control', () => {
   });
 });
 
-describe('proposals', () => {
+describe('proposals (thesis 6.2)', () => {
   test('a leader refuses payload beyond the limit of uncommitted bytes, never empty entries; applying returns it', () => {
     const cluster = new TestCluster(3, { config: { uncommittedBytesMax: 100 } });
     const leader = cluster.elect(1);

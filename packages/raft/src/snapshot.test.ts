@@ -21,7 +21,7 @@ function progressOf(cluster: TestCluster): unknown {
 const snapshot = { index: 3, term: 1, confState: confOf([1, 2, 3]), data: EMPTY_BYTES };
 const offer = { kind: MessageKind.snap, from: 1, to: 2, term: 1, snapshot };
 
-describe('snapshots', () => {
+describe('snapshots (paper 7, figure 13)', () => {
   test('bring a member up to date whose entries are compacted, in both storage modes', () => {
     for (const asyncStorageWrites of [false, true]) {
       const cluster = lagging({ asyncStorageWrites });
