@@ -303,6 +303,26 @@ describe('uncommitted bytes', () => {
     expect(cluster.propose(1, 'z'.repeat(10)).accepted).toBe(true);
   });
 
+  test('are given back by the own entries of a leadership, not by older ones that it applies meanwhile', () => {
+    const cluster = new TestCluster(3, { config: { uncommittedBytesMax: 10, asyncStorageWrites: true } });
+    cluster.elect(1);
+    // 2 takes over with an old entry of 10 bytes that nobody has committed.
+    cluster.drop = ({ kind }) => kind === MessageKind.appResp;
+    cluster.propose(1, 'o'.repeat(10));
+    cluster.settle();
+    cluster.isolate(1);
+    const leader = cluster.elect(2);
+    cluster.propose(2, 'n'.repeat(10));
+    leader.step(messageOf({ kind: MessageKind.appResp, from: 3, to: 2, term: 2, index: 3 }));
+    cluster.settle();
+    expect([leader.appliedIndex, leader.lastIndex]).toEqual([3, 4]);
+    expect(leader.status().uncommittedBytes).toBe(10);
+    expect(cluster.propose(2, 'm')).toMatchObject({ reason: 'overloaded' });
+    leader.step(messageOf({ kind: MessageKind.appResp, from: 3, to: 2, term: 2, index: 4 }));
+    cluster.settle();
+    expect([leader.appliedIndex, leader.status().uncommittedBytes]).toEqual([4, 0]);
+  });
+
   test('are given back as entries are applied, not as they are committed', () => {
     const cluster = new TestCluster(1, { config: { uncommittedBytesMax: 10, asyncStorageWrites: true } });
     const leader = cluster.elect(1);

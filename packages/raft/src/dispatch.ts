@@ -34,9 +34,10 @@ import {
 import { handleForwardedProposal, handleStrayProposal } from './proposals.ts';
 import { handleReadAnswer, handleReadRequest } from './reads.ts';
 import { appliedTo, snapshotApplied } from './reconfigure.ts';
+import { returnQuota } from './replication.ts';
 import { becomeFollower } from './roles.ts';
 import type { StepResult } from './step-result.ts';
-import { entriesBytes, payloadBytes } from './storage.ts';
+import { entriesBytes } from './storage.ts';
 
 /** The way of a message through the core: checks at the border, then the term, then the table. */
 
@@ -294,7 +295,7 @@ function handleStorageApplied(core: Core, message: Message): StepResult {
   const last = entries[entries.length - 1];
   if (last === undefined) return 'ok';
   appliedTo(core, last.index, entriesBytes(entries));
-  core.uncommittedBytes = Math.max(0, core.uncommittedBytes - payloadBytes(entries));
+  returnQuota(core, entries);
   return 'ok';
 }
 

@@ -39,6 +39,13 @@ export function appendOwn(core: Core, kind: EntryKind, data: readonly Uint8Array
   return true;
 }
 
+/** Applied entries make room for proposals, except those from before this leadership, which took none. */
+export function returnQuota(core: Core, applied: readonly Entry[]): void {
+  let bytes = 0;
+  for (const { index, data } of applied) if (index >= core.termFirstIndex) bytes += data.length;
+  core.uncommittedBytes = Math.max(0, core.uncommittedBytes - bytes);
+}
+
 const EMPTY_DATA: readonly Uint8Array[] = [EMPTY_BYTES];
 
 /** An entry that does nothing: the first one of a term, and the one in place of a refused change. */

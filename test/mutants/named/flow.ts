@@ -2,7 +2,6 @@ import { changeOf, type Mutant, mutantsOf } from './mutant.ts';
 
 const follower = changeOf('raft/follower.ts');
 const inflights = changeOf('raft/inflights.ts');
-const dispatch = changeOf('raft/dispatch.ts');
 const leader = changeOf('raft/leader.ts');
 const log = changeOf('raft/log.ts');
 const progress = changeOf('raft/progress.ts');
@@ -181,7 +180,7 @@ export const flow: readonly Mutant[] = mutantsOf('raft', [
     'quota-never-returned',
     'what is applied makes room for proposals',
     "etcd's raft",
-    dispatch('core.uncommittedBytes - payloadBytes(entries)', 'core.uncommittedBytes'),
+    replication('core.uncommittedBytes - bytes', 'core.uncommittedBytes'),
   ],
   [
     'pages-without-a-pause',
