@@ -1,7 +1,7 @@
-import { APPEND_THREAD, EMPTY_BYTES, MessageKind } from '@flotilla/base';
+import { APPEND_THREAD, APPLY_THREAD, EMPTY_BYTES, MessageKind } from '@flotilla/base';
 import { describe, expect, test } from 'vitest';
 import { hear, lone } from './test-alone.ts';
-import { confOf } from './test-cluster.ts';
+import { confOf, messageOf } from './test-cluster.ts';
 
 describe('what a Ready hands out for writing', () => {
   test('names a vote also where the term is durable already (paper figure 2)', () => {
@@ -22,4 +22,11 @@ describe('what a Ready hands out for writing', () => {
     hear(member, { kind: MessageKind.heartbeat, commit: 5 });
     expect(member.node.ready().snapshot).toBeUndefined();
   });
+});
+
+test('a notice that nothing was applied changes nothing', () => {
+  const member = lone([1], 1);
+  const notice = messageOf({ kind: MessageKind.storageApplyResp, from: APPLY_THREAD, to: 1 });
+  expect(member.node.step(notice)).toBe('ok');
+  expect(member.node.appliedIndex).toBe(0);
 });
