@@ -33,7 +33,7 @@ export class Runner {
       };
       const died = (): void => {
         this.#child = undefined;
-        settle({ kind: 'killed', by: 'the end of the process, out of memory' });
+        settle({ kind: 'killed', by: 'the end of its process' });
       };
       const timer = setTimeout(() => {
         this.stop();
