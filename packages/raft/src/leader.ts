@@ -5,6 +5,7 @@ import { draft } from './messages.ts';
 import type { Progress } from './progress.ts';
 import { decodeRound } from './read-only.ts';
 import { releaseConfirmedReads, startWaitingReads } from './reads.ts';
+import { leaveJointIfDue } from './reconfigure.ts';
 import {
   broadcastAppend,
   broadcastHeartbeat,
@@ -162,6 +163,8 @@ export function handleTransfer(core: Core, message: Message): StepResult {
   }
   if (target === core.id) {
     core.logger?.log('debug', () => `${me} is already leader. Ignored transferring leadership to self`);
+    // If that called a transfer off, what was refused for its sake is due.
+    leaveJointIfDue(core);
     return 'ok';
   }
   core.logger?.log('info', () => `${me} [term ${term}] starts to transfer leadership to ${hex(target)}`);
