@@ -24,7 +24,10 @@ export interface RaftConfig {
   readonly preVote: boolean;
   /** A leader that hears no majority steps down, and followers of a live leader give no votes (thesis 6.2). */
   readonly checkQuorum: boolean;
-  /** `lease-based` trusts ticks for its safety; it needs `checkQuorum` and no slow clocks. */
+  /**
+   * `lease-based` trusts ticks for its safety: those of all members have the same length, and no host calls
+   * `campaign` or shortens a timeout while it hears a leader. Needs `checkQuorum`.
+   */
   readonly readOnly: ReadOnlyMode;
   /** A leader that a change removed or made a learner steps down as it applies that change. */
   readonly stepDownOnRemoval: boolean;

@@ -95,6 +95,7 @@ export class Core {
     if (hardState !== undefined) {
       this.term = hardState.term;
       this.vote = hardState.vote;
+      if (config.readOnly === 'lease-based') this.reads.lease.promise(config.electionTicks);
     }
   }
 
@@ -144,6 +145,7 @@ export class Core {
       this.outboxAfterAppend.push(message);
       return;
     }
+    if (kind === MessageKind.timeoutNow) this.reads.lease.giveUp();
     assert(message.to !== this.id, 'only votes and acknowledgements are sent to oneself');
     this.outbox.push(message);
   }

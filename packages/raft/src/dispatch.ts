@@ -200,7 +200,8 @@ function meetHigherTerm(core: Core, message: Message): boolean {
     // A leader was heard within the shortest election timeout: whoever campaigns was cut off, or is removed.
     core.logger?.log('info', () => {
       const { lastTerm, lastIndex } = core.log;
-      const remaining = core.config.electionTicks - core.electionElapsed;
+      const heard = core.config.electionTicks - core.electionElapsed;
+      const remaining = Math.max(heard, core.reads.lease.promisedTicks);
       return `${hex(core.id)} [logterm: ${lastTerm}, index: ${lastIndex}, vote: ${hex(core.vote)}] ignored ${messageKindName(kind)} from ${hex(from)} [logterm: ${message.logTerm}, index: ${message.index}] at term ${core.term}: lease is not expired (remaining ticks: ${remaining})`;
     });
     return false;
@@ -220,6 +221,8 @@ function meetHigherTerm(core: Core, message: Message): boolean {
 
 /** The plain election timeout counts here, not the randomized one: it is what leaders may rely on. */
 function inLease(core: Core): boolean {
+  // Where reads rest on it, this outlives that the leader is known.
+  if (core.reads.lease.promisedTicks > 0) return true;
   return core.config.checkQuorum && core.leaderId !== 0 && core.electionElapsed < core.config.electionTicks;
 }
 

@@ -15,6 +15,7 @@ function acceptLeader(core: Core, message: Message): void {
   if (core.role !== 'follower') becomeFollower(core, message.term, message.from);
   core.electionElapsed = 0;
   core.leaderId = message.from;
+  if (core.config.readOnly === 'lease-based') core.reads.lease.promise(core.config.electionTicks);
 }
 
 export function handleAppend(core: Core, message: Message): StepResult {

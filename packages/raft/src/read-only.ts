@@ -1,4 +1,5 @@
 import { EMPTY_BYTES, type RaftId, Reader, Writer } from '@flotilla/base';
+import { TickLease } from './tick-lease.ts';
 
 /**
  * Reads that wait for the proof that this node still leads (thesis 6.4). Each one opens a *round*: a number that
@@ -24,6 +25,8 @@ export interface ReadRequest {
 }
 
 export class ReadOnlyQueue {
+  /** Used where reads trust ticks, and only there. */
+  readonly lease: TickLease = new TickLease();
   #round = 0;
   #waiting: ReadRequest[] = [];
   readonly #acknowledged = new Map<RaftId, number>();
@@ -35,6 +38,11 @@ export class ReadOnlyQueue {
   /** The round of the newest waiting read; 0 if none waits. Every heartbeat carries it. */
   get roundPending(): number {
     return this.#waiting.length === 0 ? 0 : this.#round;
+  }
+
+  /** Opens a round that no read waits for yet. */
+  openRound(): number {
+    return ++this.#round;
   }
 
   /** Queues a read and returns its round, which has to go out with heartbeats now. */
@@ -66,6 +74,7 @@ export class ReadOnlyQueue {
     this.#round = 0;
     this.#waiting = [];
     this.#acknowledged.clear();
+    this.lease.reset();
   }
 }
 

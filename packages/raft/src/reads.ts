@@ -55,14 +55,24 @@ function readAsLeader(core: Core, from: RaftId, context: Uint8Array): boolean {
 
 function startRead(core: Core, from: RaftId, context: Uint8Array): void {
   if (core.config.readOnly === 'lease-based') {
-    answerRead(core, from, context, core.log.committed);
-    return;
+    if (holdsLease(core)) {
+      answerRead(core, from, context, core.log.committed);
+      return;
+    }
+    // Otherwise by a round, like any other read.
   }
   const round = core.reads.add(core.log.committed, from, context);
   core.reads.acknowledge(core.id, round);
   // A voter alone is its own majority. Whoever is no voter any more needs the others, however few they are.
   releaseConfirmedReads(core);
   if (core.reads.roundPending > 0) broadcastHeartbeat(core);
+}
+
+function holdsLease({ tracker, reads, id, config }: Core): boolean {
+  const round = tracker.quorumOf((each) =>
+    each === id ? Number.POSITIVE_INFINITY : reads.acknowledged(each),
+  );
+  return reads.lease.holds(round, config.electionTicks);
 }
 
 /** The first commit of the term, at the latest now: reads that waited for it begin. */

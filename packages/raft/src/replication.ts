@@ -134,9 +134,15 @@ function sendSnapshot(core: Core, progress: Progress): boolean {
   return true;
 }
 
-/** Heartbeats to all, with the newest round that reads wait for. */
+/** Heartbeats to all, with the newest round that reads wait for. A lease rests on rounds for which none waits, too. */
 export function broadcastHeartbeat(core: Core): void {
-  const context = encodeRound(core.reads.roundPending);
+  const { reads, config } = core;
+  let round = reads.roundPending;
+  if (config.readOnly === 'lease-based') {
+    round = reads.openRound();
+    reads.lease.sent(round, config.electionTicks);
+  }
+  const context = encodeRound(round);
   for (const progress of core.tracker.members) {
     if (progress.id === core.id) continue;
     const message = draft(MessageKind.heartbeat, progress.id);

@@ -11,6 +11,7 @@ const BEAT = draft(MessageKind.beat, 0);
 const CHECK_QUORUM = draft(MessageKind.checkQuorum, 0);
 
 export function tick(core: Core): void {
+  if (core.config.readOnly === 'lease-based') core.reads.lease.tick();
   if (core.role === 'leader') tickLeader(core);
   else tickElection(core);
 }
