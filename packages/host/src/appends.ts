@@ -4,7 +4,8 @@ import type { Replica } from './replica.ts';
 
 /**
  * The durable part of what a core wants appended; undefined if its responses only wait for what was queued
- * before. A new commit index alone is not worth a sync: it goes with the next write, or is learned again.
+ * before. A new commit index alone is not worth a sync: a crash may take it, but then nothing that was written
+ * later is left either (why that matters stands at `mustSync` of raft's Ready). So it goes with the next write.
  */
 export function makeLogWrite(replica: Replica, message: Message, logStore: LogStore): LogWrite | undefined {
   const { group } = replica;

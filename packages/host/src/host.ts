@@ -350,10 +350,6 @@ export class Host {
       this.#parts.applier.add(replica);
       return;
     }
-    if (message.to === replica.raftId) {
-      replica.raft.step(message);
-      return;
-    }
     this.#parts.departures.send(replica, message);
   }
 

@@ -109,7 +109,7 @@ export class Core {
     return self !== undefined && !self.isLearner && this.log.unstable.snapshot === undefined;
   }
 
-  /** True if the last role change happened with an entry of the own term committed since (leader only). */
+  /** True if this node leads and has committed an entry of its term: its commit index is up to date from there on. */
   get firstCommitOfTermDone(): boolean {
     return this.role === 'leader' && this.log.committed >= this.termFirstIndex;
   }

@@ -61,7 +61,12 @@ export interface Ready {
   readonly readStates: readonly ReadState[];
   /** Send, in order: after persisting (synchronous mode), or as the rules above say (asynchronous mode). */
   readonly messages: readonly Message[];
-  /** True if the write has to survive a crash before anything depends on it; a moved commit alone need not. */
+  /**
+   * True if `hardState` and `entries` have to survive a crash before anything depends on them; a `snapshot` always
+   * has to. A moved commit alone need not, but nothing that is written later may survive without it: a node that
+   * has a second change of membership in its log must know, over a crash as well, that the first one is committed.
+   * It would campaign in a configuration two changes behind otherwise, with a majority that meets no other.
+   */
   readonly mustSync: boolean;
 }
 

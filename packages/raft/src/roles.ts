@@ -4,8 +4,9 @@ import { hex } from './describe.ts';
 import { appendEmpty } from './replication.ts';
 
 /**
- * The four transitions between roles; no other code sets role, term or leader. All but the one to pre-candidate
- * begin with the same reset, so that nothing of an old role survives into a new one.
+ * The four transitions between roles; no other code sets role or term. (Within a term a follower learns who leads,
+ * and may forget it.) All but the one to pre-candidate begin with the same reset, so that nothing of an old role
+ * survives into a new one.
  */
 
 function reset(core: Core, term: number): void {

@@ -2,6 +2,9 @@ import { assert, type Entry, type SnapshotMeta } from '@flotilla/base';
 import type { RaftLogger } from './logger.ts';
 import { countWithin } from './storage.ts';
 
+/** Entries that are done with are cut off in portions of at least so many. */
+const HEAD_MIN = 64;
+
 /**
  * The end of the log that is not known to be durable: perhaps a snapshot, and the entries from `offset` on.
  * `offsetInProgress` is the first index that was not handed out for writing yet.
@@ -10,8 +13,6 @@ import { countWithin } from './storage.ts';
  *   … 7 8 9             10 11 12               13 14
  *                       ^ offset               ^ offsetInProgress
  */
-const HEAD_MIN = 64;
-
 export class UnstableLog {
   readonly #logger: RaftLogger | undefined;
   #snapshot: SnapshotMeta | undefined = undefined;
