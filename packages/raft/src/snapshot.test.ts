@@ -1,5 +1,6 @@
 import { EMPTY_BYTES, MessageKind } from '@flotilla/base';
 import { describe, expect, test } from 'vitest';
+import { hear, lone, take } from './test-alone.ts';
 import { confOf, messageOf, TestCluster } from './test-cluster.ts';
 
 /** Node 3 misses entries that the leader has compacted. */
@@ -202,6 +203,14 @@ describe('snapshots (paper 7, figure 13)', () => {
     cluster.node(2).step(messageOf(offer));
     const ready = cluster.node(2).ready();
     expect([ready.snapshot, ready.messages[0]?.index]).toEqual([undefined, 3]);
+  });
+
+  test('acknowledge nothing behind the commit index then: that may be the remains of another leader (paper 5.3)', () => {
+    const member = lone([1, 1, 2], 3);
+    hear(member, { kind: MessageKind.heartbeat, commit: 2 });
+    take(member);
+    hear(member, { kind: MessageKind.snap, snapshot: { ...snapshot, index: 2 } });
+    expect(take(member).map(({ kind, index }) => [kind, index])).toEqual([[MessageKind.appResp, 2]]);
   });
 
   test('of what is compacted already are answered in the same way', () => {

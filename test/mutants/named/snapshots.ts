@@ -79,14 +79,8 @@ export const snapshots: readonly Mutant[] = mutantsOf('raft', [
     follower('  switchToSnapshot(core, confState);\n', ''),
   ],
   [
-    'progress-from-before-the-snapshot',
-    'nothing that was known of members outlives a snapshot',
-    "etcd's raft",
-    reconfigure('[...conf.voters, ...conf.votersOutgoing, ...conf.learners],', '[],'),
-  ],
-  [
-    'snapshot-acknowledged-by-the-commit',
-    'a snapshot that was taken is acknowledged, one that was not tells the commit index',
+    'ignored-snapshot-acknowledges-the-end',
+    'a snapshot that is ignored acknowledges what is committed, and no more',
     "etcd's raft",
     follower('restored ? core.log.lastIndex : core.log.committed', 'core.log.lastIndex'),
   ],
