@@ -183,6 +183,15 @@ export const flow: readonly Mutant[] = mutantsOf('raft', [
     replication('core.uncommittedBytes - bytes', 'core.uncommittedBytes'),
   ],
   [
+    'quota-returned-for-what-took-none',
+    'entries of earlier terms took no room, and give none back',
+    'this project',
+    replication(
+      'if (index >= core.termFirstIndex) bytes += data.length;',
+      'if (index > 0) bytes += data.length;',
+    ),
+  ],
+  [
     'pages-without-a-pause',
     'what is handed out for application is limited by bytes',
     "etcd's raft",

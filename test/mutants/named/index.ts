@@ -4,7 +4,7 @@ import { flow } from './flow.ts';
 import { leases } from './leases.ts';
 import { membership, transfers } from './membership.ts';
 import type { Mutant } from './mutant.ts';
-import { reads } from './reads.ts';
+import { reads, tickLeases } from './reads.ts';
 import { snapshots } from './snapshots.ts';
 import { writes } from './writes.ts';
 
@@ -20,6 +20,7 @@ export const mutants: readonly Mutant[] = [
   ...membership,
   ...transfers,
   ...reads,
+  ...tickLeases,
   ...writes,
   ...leases,
 ];

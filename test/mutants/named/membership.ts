@@ -100,6 +100,12 @@ export const membership: readonly Mutant[] = mutantsOf('raft', [
     timers('      leaveJointIfDue(core);\n', ''),
   ],
   [
+    'auto-leave-lost-by-a-transfer-called-off',
+    'a joint configuration is left when a transfer stood against it and was called off',
+    'this project',
+    leader('    leaveJointIfDue(core);\n', ''),
+  ],
+  [
     'explicit-joint-leaves-by-itself',
     'a joint configuration that is to be left explicitly waits for that',
     "etcd's raft",

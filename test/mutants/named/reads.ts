@@ -1,11 +1,15 @@
 import { changeOf, type Mutant, mutantsOf } from './mutant.ts';
 
 const config = changeOf('raft/config.ts');
+const core = changeOf('raft/core.ts');
+const dispatch = changeOf('raft/dispatch.ts');
+const follower = changeOf('raft/follower.ts');
 const leader = changeOf('raft/leader.ts');
 const queue = changeOf('raft/read-only.ts');
 const reading = changeOf('raft/reads.ts');
 const reconfigure = changeOf('raft/reconfigure.ts');
 const roles = changeOf('raft/roles.ts');
+const tickLease = changeOf('raft/tick-lease.ts');
 const tracker = changeOf('raft/tracker.ts');
 
 /** Linearizable reads (thesis 6.4). */
@@ -93,5 +97,57 @@ export const reads: readonly Mutant[] = mutantsOf('raft', [
     'reads by lease need a leader that checks its quorum',
     'thesis 6.4.1',
     config("config.readOnly === 'lease-based' && !config.checkQuorum", 'false'),
+  ],
+]);
+
+/** Reads that trust ticks instead of rounds (thesis 6.4.1). Stores use them in no group; their leases are the host's. */
+export const tickLeases: readonly Mutant[] = mutantsOf('raft', [
+  [
+    'tick-lease-of-an-unanswered-round',
+    'a lease is counted from a round that a majority has answered',
+    'thesis 6.4.1',
+    tickLease('this.#sent.findLast((each) => each.round <= round)?.tick', 'this.#sent.at(-1)?.tick'),
+  ],
+  [
+    'tick-lease-without-end',
+    'a lease ends before the promises that it rests on',
+    'thesis 6.4.1',
+    tickLease(' && this.#now - tick < electionTicks - 1;', ';'),
+  ],
+  [
+    'tick-lease-as-long-as-the-promise',
+    'a lease is a tick shorter than the promises that it rests on',
+    'thesis 6.4.1',
+    tickLease('this.#now - tick < electionTicks - 1;', 'this.#now - tick < electionTicks;'),
+  ],
+  [
+    'tick-lease-after-timeout-now',
+    'a leader that told another to campaign has no lease for the rest of its term',
+    'thesis 6.4.1',
+    core('    if (kind === MessageKind.timeoutNow) this.reads.lease.giveUp();\n', ''),
+  ],
+  [
+    'tick-promise-forgotten-by-a-restart',
+    'who restarts gives no vote for an election timeout',
+    'thesis 6.4.1',
+    core(
+      "      if (config.readOnly === 'lease-based') this.reads.lease.promise(config.electionTicks);\n",
+      '',
+    ),
+  ],
+  [
+    'tick-promise-never-given',
+    'who hears its leader gives nobody else a vote for an election timeout, whatever its role becomes',
+    'thesis 6.4.1',
+    follower(
+      "  if (core.config.readOnly === 'lease-based') core.reads.lease.promise(core.config.electionTicks);\n",
+      '',
+    ),
+  ],
+  [
+    'vote-inside-the-tick-promise',
+    'a promise outlives that the leader is known',
+    'thesis 6.4.1',
+    dispatch('  if (core.reads.lease.promisedTicks > 0) return true;\n', ''),
   ],
 ]);
