@@ -45,7 +45,7 @@ export function campaignIfAllowed(core: Core, campaign: Campaign): void {
  * What is committed is enough to look at: as long as at most one change is under way, majorities of
  * neighbouring configurations overlap.
  */
-export function hasUnappliedConfChange(core: Core): boolean {
+function hasUnappliedConfChange(core: Core): boolean {
   const { log } = core;
   let next = log.applied + 1;
   while (next <= log.committed) {
@@ -144,6 +144,10 @@ export function handleVoteRequest(core: Core, message: Message): StepResult {
  *
  * With the commit index in the refusal, 1 applies the change and elects itself. Believing it is safe: whatever
  * is committed at (index, term) is committed in every log that has an entry of that term there.
+ *
+ * What is learned may be a change that this node has not applied. The election under way goes on all the same: the
+ * change is one step ahead of the configuration that it is held in. A second one cannot be in this log, because it
+ * would have told that the first one is committed before the election began.
  */
 function learnCommit(core: Core, context: Uint8Array): void {
   const position = decodePosition(context);
