@@ -156,7 +156,7 @@ export const commits: readonly Mutant[] = mutantsOf('raft', [
   [
     'heartbeat-beyond-the-log',
     'a commit index beyond the own log shows that acknowledged entries were lost',
-    'decision 18',
+    'this project',
     follower('if (message.commit > core.log.lastIndex) {', 'if (false) {'),
   ],
   [

@@ -226,7 +226,7 @@ export const leases: readonly Mutant[] = mutantsOf('host', [
   [
     'other-incarnation-is-heard',
     'a store that lost its data speaks for no replica that it had',
-    'decision 18',
+    'this project',
     arrivals(' && place.storeIncarnation === this.#incarnationOf(storeId);', ';'),
   ],
 ]);

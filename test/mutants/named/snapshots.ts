@@ -93,7 +93,7 @@ export const snapshots: readonly Mutant[] = mutantsOf('raft', [
   [
     'overtaken-change-comes-back',
     'a change that a snapshot overtook goes to the configuration from before it',
-    'decision 1',
+    'this project',
     reconfigure('  core.confBeforeSnapshot ??= core.tracker.conf;\n', ''),
   ],
 ]);

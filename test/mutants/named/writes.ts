@@ -9,18 +9,18 @@ const unstable = changeOf('raft/unstable.ts');
 
 const START = 'at start 0 ≤ first-1 ≤ applied ≤ last and commit ≤ last, or the replica takes no part';
 
-/** What storage has, is told to write, and says that it has written (decision 1). */
+/** What storage has, is told to write, and says that it has written */
 export const writes: readonly Mutant[] = mutantsOf('raft', [
   [
     'apply-before-it-is-durable',
     'with asynchronous writes an entry is applied when it is durable here',
-    'decision 1',
+    "etcd's raft",
     log('    return Math.min(this.#committed, this.unstable.offset - 1);', '    return this.#committed;'),
   ],
   [
     'notice-of-an-older-term-counts',
     'a write that began in an earlier term makes nothing stable',
-    'decision 1',
+    "etcd's raft",
     dispatch(
       '} else if (term < core.term && term !== 0) {',
       '} else if (term < core.term && term !== 0 && message.kind !== MessageKind.storageAppendResp) {',
@@ -29,13 +29,13 @@ export const writes: readonly Mutant[] = mutantsOf('raft', [
   [
     'notice-of-a-replaced-entry-counts',
     'a write of an entry that was replaced meanwhile makes nothing stable',
-    'decision 1',
+    "etcd's raft",
     unstable('    if (own !== term) {', '    if (false) {'),
   ],
   [
     'installed-snapshot-of-an-older-term-is-lost',
     'a snapshot that is installed counts as applied in every term',
-    'decision 1',
+    "etcd's raft",
     dispatch(
       '    if (message.snapshot !== undefined) snapshotApplied(core, message.snapshot.index);\n    return;',
       '    return;',
@@ -44,19 +44,19 @@ export const writes: readonly Mutant[] = mutantsOf('raft', [
   [
     'replaced-entries-are-not-written',
     'entries that replace others under way are written, too',
-    'decision 1',
+    "etcd's raft",
     unstable('    this.#offsetInProgress = Math.min(this.#offsetInProgress, from);\n', ''),
   ],
   [
     'entries-written-again',
     'entries are handed out for writing once',
-    'decision 1',
+    "etcd's raft",
     unstable('    this.#offsetInProgress = Math.max(this.#offsetInProgress, this.end);\n', ''),
   ],
   [
     'refused-notice-is-never-made-up-for',
     'what a refused notice left unstable becomes stable with a later write',
-    'decision 1',
+    "etcd's raft",
     ready(
       'if (core.log.unstable.count > 0 || snapshot !== undefined) held.push',
       'if (entries.length > 0 || snapshot !== undefined) held.push',
@@ -65,7 +65,7 @@ export const writes: readonly Mutant[] = mutantsOf('raft', [
   [
     'notice-of-no-term',
     'what is durable is told for the term in which it was written',
-    'decision 1',
+    "etcd's raft",
     ready('    notice.term = core.term;\n', ''),
   ],
   [
@@ -92,7 +92,7 @@ export const writes: readonly Mutant[] = mutantsOf('raft', [
   [
     'own-messages-before-the-write',
     'in synchronous mode own votes and acknowledgements count with advance',
-    'decision 1',
+    "etcd's raft",
     ready(
       'if (message.to === core.id) this.#onAdvance.push(message);',
       'if (message.to === core.id) step(core, message);',
@@ -101,13 +101,13 @@ export const writes: readonly Mutant[] = mutantsOf('raft', [
   [
     'snapshot-handed-out-twice',
     'a snapshot is handed out for writing once',
-    'decision 1',
+    "etcd's raft",
     unstable('this.#snapshotInProgress ? undefined : this.#snapshot', 'this.#snapshot'),
   ],
   [
     'notice-of-another-snapshot',
     'the notice of an older snapshot does not count for a newer one',
-    'decision 1',
+    "etcd's raft",
     unstable('if (this.#snapshot?.index !== index) return;', ''),
   ],
   [
@@ -125,7 +125,7 @@ export const writes: readonly Mutant[] = mutantsOf('raft', [
   [
     'start-below-what-is-applied',
     'what is applied is committed, whatever the hard state says',
-    'decision 1',
+    'this project',
     core('Math.max(hardState?.commit ?? 0, applied)', '(hardState?.commit ?? 0)'),
   ],
   ['start-behind-the-compacted', START, 'this project', core('if (applied < first - 1) {', 'if (false) {')],
