@@ -151,15 +151,15 @@ async function ask(job: Job, runner: Runner): Promise<void> {
   const verdict = await runner.run({ texts: job.texts, files: filesOf(job.suite) });
   report(job, verdict, performance.now() - start);
 }
-console.log(`\n${named.length} named mutants`);
+if (named.length > 0) console.log(`\nnamed mutants: ${named.length}`);
 await runAll(named, runners, ask);
-if (mechanical.length > 0) console.log(`\n${mechanical.length} mechanical mutants, seed ${seed}`);
+if (mechanical.length > 0) console.log(`\nmechanical mutants, seed ${seed}: ${mechanical.length}`);
 await runAll(mechanical, runners, ask);
 for (const runner of runners) runner.stop();
 
 const { killed, survived, excused, stale, broken } = totals;
 console.log(
-  `\n${named.length} named and ${mechanical.length} mechanical mutants in ${seconds(performance.now() - begun)}: ` +
+  `\nmutants: ${named.length} named, ${mechanical.length} mechanical, in ${seconds(performance.now() - begun)}; ` +
     `${killed} killed, ${excused} the same as the core, ${survived} survived, ${broken} broken, ${stale} listed in vain`,
 );
 if (survived + stale + broken > 0) process.exitCode = 1;

@@ -16,6 +16,7 @@ const FOLDERS: Readonly<Record<Suite, readonly string[]>> = {
 
 /** They look at anything instead of one rule, or take the longest: their turn comes when nothing else noticed. */
 const LAST: readonly string[] = [
+  'clusters',
   'log-lines',
   'membership',
   'fuzz',
