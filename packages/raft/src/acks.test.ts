@@ -80,11 +80,15 @@ describe('acknowledgements (paper 5.3)', () => {
     cluster.heal();
     cluster.elect(2);
     cluster.elect(1);
+    // Entries that neither its own disk nor 3 has acknowledged.
+    cluster.isolate(3);
+    cluster.propose(1, 'new');
     const before = JSON.stringify([...leader.status().progress]);
-    const match = { ...(own as Message), index: leader.lastIndex };
-    leader.step(match);
-    leader.step({ ...match, from: 3 });
+    const late = { ...(own as Message), index: leader.lastIndex };
+    for (const from of [1, 3]) expect(leader.step({ ...late, from })).toBe('ok');
     expect(JSON.stringify([...leader.status().progress])).toBe(before);
+    leader.step({ ...late, term: leader.term });
+    expect(leader.status().progress.get(1)?.match).toBe(leader.lastIndex);
   });
 });
 
