@@ -263,5 +263,5 @@ describe('an entry of an earlier term on a majority may still be lost (paper 5.4
       expect(new Set(logs).size).toBe(1);
       expect(applied.size).toBeGreaterThan(20);
     }
-  });
+  }, 30_000);
 });

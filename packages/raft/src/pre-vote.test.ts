@@ -325,11 +325,11 @@ describe('disruptive servers (thesis 4.2.3, 9.6)', () => {
     expect([leaders(cluster), cluster.node(3).role, cluster.node(3).term]).toEqual([[1], 'follower', 1]);
   });
 
-  test('in one direction, too: who hears nobody but is heard keeps its term for a thousand timeouts (R23)', () => {
+  test('in one direction, too: who hears nobody but is heard keeps its term for a hundred timeouts (R23)', () => {
     const cluster = new TestCluster(3, { config: { checkQuorum: true, preVote: true } });
     cluster.elect(1);
     cluster.drop = ({ to }) => to === 3;
-    pass(cluster, 15_000);
+    pass(cluster, 1_500);
     expect([leaders(cluster), cluster.node(1).term, cluster.node(3).term]).toEqual([[1], 1, 1]);
     cluster.heal();
     pass(cluster, 2);

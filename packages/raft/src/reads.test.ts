@@ -267,7 +267,7 @@ test('a leader takes so many reads and not one more; each of them is answered', 
   cluster.settle();
   expect([cluster.member(1).reads.length, leader.status().readsWaiting]).toEqual([limit, 0]);
   expect(leader.readIndex(context)).toBe(true);
-});
+}, 30_000);
 
 test('lease-based reads of followers go through the leader, and need no round either', () => {
   const cluster = new TestCluster(4, {
