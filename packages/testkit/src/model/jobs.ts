@@ -8,11 +8,15 @@ import type { SearchResult } from './search.ts';
  * a search has learned about the code stays warm for the next.
  */
 export interface Job {
+  /** What is explored: a name in `models.ts`. */
+  readonly model: string;
   readonly searches: readonly string[];
   readonly variant: string | undefined;
   /** For all of them together; what one leaves of its share the others have. */
   readonly seconds: number;
   readonly states: number;
+  /** Breadth first also where that is not usual, for the shortest way to what is wrong. */
+  readonly isShortest: boolean;
   /** Of random walks. */
   readonly seed: number;
 }

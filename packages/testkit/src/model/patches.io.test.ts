@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
-import { allBounds } from './move/bounds.ts';
-import { noAssertions, variants } from './move/variants/index.ts';
-import { checkPatches, patched } from './patches.ts';
+import { describe, expect, test } from 'vitest';
+import { models } from './models.ts';
+import { checkPatches, noAssertions, patched } from './patches.ts';
 
 const patch = { file: 'a.ts', find: 'x > 1', replace: 'true' };
 
@@ -19,27 +18,29 @@ test('what is put in stands as it is, dollar signs and all', () => {
   expect(patched('a x > 1 b', { ...patch, replace: '$& $1' })).toBe('a $& $1 b');
 });
 
-test.each(allBounds)('the patches of the search $name fit the sources of now', ({ patches }) => {
-  checkPatches(patches);
-});
+describe.each(models)('the model $name', ({ bounds, variants }) => {
+  test.each(bounds)('has patches for the search $name that fit the sources of now', ({ patches }) => {
+    checkPatches(patches);
+  });
 
-test.each(variants)('the wrong protocol $name fits the sources of now', ({ bounds, patches }) => {
-  const search = allBounds.find(({ name }) => name === bounds);
-  expect(search?.walks).toBe(false);
-  checkPatches([...(search?.patches ?? []), noAssertions, ...patches]);
-});
+  test.each(variants)('has patches for $name that fit the sources of now', (variant) => {
+    const search = bounds.find(({ name }) => name === variant.bounds);
+    expect(search?.walks).toBe(false);
+    checkPatches([...(search?.patches ?? []), noAssertions, ...variant.patches]);
+  });
 
-test('searches and wrong protocols have names of their own', () => {
-  for (const names of [allBounds.map(({ name }) => name), variants.map(({ name }) => name)]) {
-    expect(new Set(names).size).toBe(names.length);
-  }
-});
+  test('names searches and wrong rules once', () => {
+    for (const names of [bounds.map(({ name }) => name), variants.map(({ name }) => name)]) {
+      expect(new Set(names).size).toBe(names.length);
+    }
+  });
 
-test('the documentation tells of every wrong protocol', () => {
-  const documentation = readFileSync(new URL('../../../../docs/testing.md', import.meta.url), 'utf8');
-  for (const { name, harm, rule } of variants) {
-    const line = documentation.split('\n').find((each) => each.includes(`\`${name}\``));
-    expect(line).toContain(harm);
-    expect(line).toContain(rule);
-  }
+  test('is documented with every wrong rule', () => {
+    const documentation = readFileSync(new URL('../../../../docs/testing.md', import.meta.url), 'utf8');
+    for (const { name, harm, rule } of variants) {
+      const line = documentation.split('\n').find((each) => each.includes(`\`${name}\``));
+      expect(line).toContain(harm);
+      expect(line).toContain(rule);
+    }
+  });
 });

@@ -12,6 +12,20 @@ export interface Patch {
   readonly replace: string;
 }
 
+/** Everything that is wrong comes to its end. */
+export const noAssertions: Patch = {
+  file: 'packages/base/src/assert.ts',
+  find: 'if (!condition) throw',
+  replace: 'if (false) throw',
+};
+
+/** A change of every module in a folder, behind the patches. */
+export interface Rewriting {
+  /** From the root of the repository, with a slash at its end. */
+  readonly folder: string;
+  readonly rewritten: (text: string) => string;
+}
+
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 /** The text with the patch; throws unless it fits exactly one place, so that no patch ever fades away unnoticed. */
@@ -37,25 +51,28 @@ export function checkPatches(patches: readonly Patch[]): void {
  * From now on modules are loaded with these patches; before that nothing may be loaded that they concern. Returns
  * the patches whose module was not loaded until now.
  */
-export function loadWith(patches: readonly Patch[]): () => readonly Patch[] {
+export function loadWith(patches: readonly Patch[], rewriting?: Rewriting): () => readonly Patch[] {
   checkPatches(patches);
   const byUrl = new Map<string, Patch[]>();
   for (const patch of patches) {
     const url = pathToFileURL(join(root, patch.file)).href;
     byUrl.set(url, [...(byUrl.get(url) ?? []), patch]);
   }
+  const folder = rewriting === undefined ? undefined : pathToFileURL(join(root, rewriting.folder)).href;
   const made = new Set<Patch>();
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
-      const wanted = byUrl.get(url);
-      if (wanted === undefined) return loaded;
+      const wanted = byUrl.get(url) ?? [];
+      const isRewritten = folder !== undefined && url.startsWith(folder);
+      if (wanted.length === 0 && !isRewritten) return loaded;
       const { source } = loaded;
       let text = typeof source === 'string' ? source : new TextDecoder().decode(source as ArrayBuffer);
       for (const patch of wanted) {
         text = patched(text, patch);
         made.add(patch);
       }
+      if (isRewritten && rewriting !== undefined) text = rewriting.rewritten(text);
       return { ...loaded, source: text };
     },
   });

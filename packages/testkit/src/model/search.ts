@@ -1,3 +1,4 @@
+import { Numbers } from './numbers.ts';
 import { StateTable } from './state-table.ts';
 
 /** What a search needs to know of the world that it explores. All rows are of the same width. */
@@ -12,13 +13,27 @@ export interface World {
   each(row: Uint32Array, tell: (next: Uint32Array, event: Event) => void): void;
   /** What must not be so in this state. */
   fault(row: Uint32Array): Fault | undefined;
-  /** Turns the row into the state after the next step of a system in which nothing fails any more. */
+  /** How a system in which nothing fails any more comes to rest, where that is looked at. */
+  readonly home: Home | undefined;
+  /** How many states each one stood for on average that `fault` was asked about. */
+  readonly symmetry: number;
+  /** Begins to tell how things went from the beginning on. */
+  story(): Story;
+}
+
+export interface Home {
+  /** Turns the row into the state after the next step. */
   advance(row: Uint32Array): Advance;
   /** What is wrong about a state in which such a system stays, or to which it comes again and again. */
   deadEnd(row: Uint32Array): Fault;
+}
+
+/** Is told every event of one way, one after the other. */
+export interface Story {
   /** The event in words, in the state in which it happens. */
-  words(row: Uint32Array, event: Event): string;
-  rowWords(row: Uint32Array): readonly string[];
+  event(row: Uint32Array, event: Event): string;
+  /** The state that the last event led to. */
+  state(row: Uint32Array): readonly string[];
 }
 
 export interface Fault {
@@ -55,6 +70,10 @@ export interface SearchResult {
   readonly depth: number;
   /** Everything was explored. */
   readonly isWhole: boolean;
+  /** States that were found and not explored. */
+  readonly frontier: number;
+  /** States that each one stands for. */
+  readonly symmetry: number;
   /** Longest way home from any state. */
   readonly wayHome: number;
   readonly seconds: number;
@@ -124,6 +143,8 @@ export class Search {
       transitions: this.#transitions,
       depth,
       isWhole: this.#story === undefined && at === this.#queue.length,
+      frontier: this.#queue.length - at,
+      symmetry: this.#world.symmetry,
       wayHome: this.#wayHome,
       seconds: seconds(),
       violation: this.#story?.(),
@@ -135,12 +156,10 @@ export class Search {
     this.#world.each(this.#row, (next, event) => {
       if (this.#story !== undefined) return;
       if (this.#counts(event.fault)) {
-        const { kind, left, right, fault } = event;
-        this.#break(fault, next, () => {
-          const trace = this.#trace(id);
-          this.#table.read(id, this.#row);
-          return [...trace, this.#world.words(this.#row, { kind, left, right, fault })];
-        });
+        const last = next.slice();
+        this.#break(event.fault, next, (story) =>
+          wordsOf(this.#world, story, [...this.#way(id), last], event.fault),
+        );
         return;
       }
       this.#transitions++;
@@ -155,8 +174,9 @@ export class Search {
     this.#parents.set(id, parent);
     this.#queue.push(id);
     const fault = this.#world.fault(row);
-    if (this.#counts(fault)) this.#break(fault, row, () => this.#trace(id));
-    else if (this.#limits.followsWaysHome) this.#goHome(id, row);
+    if (this.#counts(fault)) this.#break(fault, row, (story) => wordsOf(this.#world, story, this.#way(id)));
+    else if (this.#limits.followsWaysHome && this.#world.home !== undefined)
+      this.#goHome(this.#world.home, id, row);
   }
 
   #counts(fault: Fault | undefined): fault is Fault {
@@ -175,20 +195,20 @@ export class Search {
   }
 
   /** Follows the way home until it ends or meets one that is known to end. */
-  #goHome(id: number, row: Uint32Array): void {
+  #goHome(home: Home, id: number, row: Uint32Array): void {
     if (this.#homeward.get(id) !== 0) return;
     const way = [id];
     const probe = this.#probe;
     probe.set(row);
     let rest = 0;
     for (;;) {
-      const { progress, event } = this.#world.advance(probe);
+      const { progress, event } = home.advance(probe);
       if (progress === 'home') break;
       const isBroken = event.fault !== undefined && this.#counts(event.fault);
       if (progress === 'stuck' || isBroken || way.length > WAY_HOME_MAX) {
-        const fault = isBroken ? event.fault : this.#world.deadEnd(probe);
+        const fault = isBroken ? event.fault : home.deadEnd(probe);
         // What is not sought may be as it likes.
-        if (this.#counts(fault)) this.#breakWay(id, way.length, fault);
+        if (this.#counts(fault)) this.#breakWay(home, id, way.length, fault);
         break;
       }
       const next = this.#enter(probe);
@@ -201,73 +221,68 @@ export class Search {
   }
 
   /** Tells a way home that does not end well: from the state on, what live drivers do. */
-  #breakWay(id: number, steps: number, fault: Fault): void {
-    this.#break(fault, this.#probe, () => {
+  #breakWay(home: Home, id: number, steps: number, fault: Fault): void {
+    this.#break(fault, this.#probe, (story) => {
       const row = new Uint32Array(this.#world.width);
       const before = new Uint32Array(this.#world.width);
-      const story = [...this.#trace(id), 'from here on nothing fails any more:'];
+      const words = [...wordsOf(this.#world, story, this.#way(id)), 'from here on nothing fails any more:'];
       this.#table.read(id, row);
       for (let step = 0; step < Math.min(steps, WAY_TOLD_MAX); step++) {
         before.set(row);
-        const { progress, event } = this.#world.advance(row);
+        const { progress, event } = home.advance(row);
         if (progress !== 'went') break;
-        story.push(this.#world.words(before, event));
+        words.push(story.event(before, event));
       }
-      return story;
+      return words;
     });
   }
 
   /** The first violation ends the search; its story is told when no event is being told any more. */
-  #break({ what, harm }: Fault, row: Uint32Array, trace: () => readonly string[]): void {
+  #break({ what, harm }: Fault, row: Uint32Array, tell: (story: Story) => readonly string[]): void {
     const last = row.slice();
-    this.#story ??= () => ({ what, harm, trace: trace(), state: this.#world.rowWords(last) });
+    this.#story ??= () => {
+      const story = this.#world.story();
+      return { what, harm, trace: tell(story), state: story.state(last) };
+    };
   }
 
-  /** The events that led to a state, worked out anew from one state to the next. */
-  #trace(id: number): readonly string[] {
-    const way = [id];
-    for (let parent = this.#parents.get(id); parent > 1; ) {
-      way.unshift(parent - 2);
-      parent = this.#parents.get(parent - 2);
+  /** The states on the way to a state, itself included. */
+  #way(id: number): readonly Uint32Array[] {
+    const way: Uint32Array[] = [];
+    for (let at = id + 2; at > 1; at = this.#parents.get(at - 2)) {
+      const row = new Uint32Array(this.#world.width);
+      this.#table.read(at - 2, row);
+      way.unshift(row);
     }
-    const words: string[] = [];
-    const row = new Uint32Array(this.#world.width);
-    for (let at = 0; at + 1 < way.length; at++) {
-      this.#table.read(way[at] as number, row);
-      let found: string | undefined;
-      this.#world.each(row, (next, event) => {
-        if (found !== undefined) return;
-        if (this.#table.add(next) === way[at + 1]) found = this.#world.words(row, event);
-      });
-      words.push(found ?? 'an event that does not happen again: the model is not deterministic');
-    }
-    return words;
+    return way;
   }
 }
 
-/** A list of numbers of 32 bits that grows. */
-class Numbers {
-  #items = new Uint32Array(1 << 12);
-  #length = 0;
-
-  get length(): number {
-    return this.#length;
+/** The events that lead from one state to the next, the last of them perhaps with a fault, worked out anew. */
+export function wordsOf(
+  world: World,
+  story: Story,
+  way: readonly Uint32Array[],
+  fault?: Fault,
+): readonly string[] {
+  const words: string[] = [];
+  for (const [at, row] of way.slice(0, -1).entries()) {
+    const wanted = way[at + 1] as Uint32Array;
+    const isLast = at === way.length - 2;
+    let found: Event | undefined;
+    world.each(row, (next, { kind, left, right, fault: wrong }) => {
+      const fits = wrong?.what === (isLast ? fault?.what : undefined);
+      if (found === undefined && fits && isEqual(next, wanted)) found = { kind, left, right, fault: wrong };
+    });
+    words.push(
+      found === undefined
+        ? 'an event that does not happen again: the model is not deterministic'
+        : story.event(row, found),
+    );
   }
+  return words;
+}
 
-  get(at: number): number {
-    return this.#items[at] as number;
-  }
-
-  set(at: number, value: number): void {
-    this.#items[at] = value;
-  }
-
-  push(value: number): void {
-    if (this.#length === this.#items.length) {
-      const grown = new Uint32Array(this.#length * 2);
-      grown.set(this.#items);
-      this.#items = grown;
-    }
-    this.#items[this.#length++] = value;
-  }
+function isEqual(left: Uint32Array, right: Uint32Array): boolean {
+  return left.every((word, at) => word === right[at]);
 }

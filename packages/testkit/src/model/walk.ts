@@ -47,6 +47,8 @@ export class Walks {
       transitions: this.#steps,
       depth,
       isWhole: false,
+      frontier: 0,
+      symmetry: this.#world.symmetry,
       wayHome: this.#wayHome,
       seconds: seconds(),
       violation: this.#violation,
@@ -83,16 +85,18 @@ export class Walks {
   }
 
   #homeFault(): Fault | undefined {
+    const { home } = this.#world;
+    if (home === undefined) return undefined;
     const row = this.#next.slice();
     for (let step = 0; step < WAY_HOME_MAX; step++) {
-      const { progress, event } = this.#world.advance(row);
+      const { progress, event } = home.advance(row);
       if (event.fault !== undefined) return event.fault;
-      if (progress === 'stuck') return this.#world.deadEnd(row);
+      if (progress === 'stuck') return home.deadEnd(row);
       if (progress === 'went') continue;
       this.#wayHome = Math.max(this.#wayHome, step);
       return undefined;
     }
-    return this.#world.deadEnd(row);
+    return home.deadEnd(row);
   }
 
   /** The walk in words, gone once more. */
@@ -100,14 +104,15 @@ export class Walks {
     const row = new Uint32Array(this.#world.width);
     const next = new Uint32Array(this.#world.width);
     this.#world.begin(row);
+    const story = this.#world.story();
     const trace = this.#taken.map((event) => {
-      const words = this.#world.words(row, event);
+      const words = story.event(row, event);
       this.#world.each(row, (candidate, { kind, left, right }) => {
         if (kind === event.kind && left === event.left && right === event.right) next.set(candidate);
       });
       row.set(next);
       return words;
     });
-    return { what, harm, trace, state: this.#world.rowWords(row) };
+    return { what, harm, trace, state: story.state(row) };
   }
 }

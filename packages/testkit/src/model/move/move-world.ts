@@ -1,4 +1,4 @@
-import type { Advance, Event, Fault, World } from '../search.ts';
+import type { Advance, Event, Fault, Home, Story, World } from '../search.ts';
 import type { Bounds } from './bounds.ts';
 import { Checks } from './checks.ts';
 import { type EventKind, Events } from './events.ts';
@@ -7,8 +7,10 @@ import { Schedule } from './schedule.ts';
 import { eventWords, rowWords } from './words.ts';
 
 /** The model of moves as a search sees it. */
-export class MoveWorld implements World {
+export class MoveWorld implements World, Home {
   readonly width: number;
+  readonly home: Home = this;
+  readonly symmetry: number = 1;
   readonly model: MoveModel;
   readonly #events: Events;
   readonly #checks: Checks;
@@ -54,11 +56,10 @@ export class MoveWorld implements World {
     return this.#checks.deadEnd(row);
   }
 
-  words(row: Uint32Array, { kind, left, right }: Event): string {
-    return eventWords(this.model, row, kind as EventKind, left, right);
-  }
-
-  rowWords(row: Uint32Array): readonly string[] {
-    return rowWords(this.model, row);
+  story(): Story {
+    return {
+      event: (row, { kind, left, right }) => eventWords(this.model, row, kind as EventKind, left, right),
+      state: (row) => rowWords(this.model, row),
+    };
   }
 }

@@ -1,0 +1,186 @@
+import { type Message, MessageKind } from '@flotilla/base';
+import { PairTable } from '../pair-table.ts';
+import type { Fault } from '../search.ts';
+import type { Facts } from './facts.ts';
+import type { Harm } from './harm.ts';
+import type { Histories, History } from './history.ts';
+import { isPrefix, isSameEntry, type NodeMachine } from './node-machine.ts';
+import { decides } from './quorums.ts';
+
+const NODES = 3;
+/** In place of the number of a fault: there is none. */
+const NONE = 0;
+
+function fault(what: string, harm: Harm): Fault {
+  return { what, harm };
+}
+
+/** What must hold between nodes, and between what is and what ever was. */
+export class Checks {
+  readonly #machine: NodeMachine;
+  readonly #histories: Histories;
+  readonly #pairs = new PairTable();
+  readonly #againstHistory = new PairTable();
+  readonly #faults: (Fault | undefined)[] = [undefined];
+
+  constructor(machine: NodeMachine, histories: Histories) {
+    this.#machine = machine;
+    this.#histories = histories;
+  }
+
+  /** One step of the node at `at`: what it adds to the history, which is put into `next`, and what is wrong there. */
+  step(row: Uint32Array, next: Uint32Array, at: number, historyWord: number): Fault | undefined {
+    const before = this.#machine.facts(row[at] as number);
+    const after = this.#machine.facts(next[at] as number);
+    if (after.role !== 'leader') return undefined;
+    const isNew = before.role !== 'leader' || before.term !== after.term;
+    if (!isNew && before.committed === after.committed) return undefined;
+    const known = this.#histories.get(row[historyWord] as number);
+    const wasLed = isNew && (known.led & (1 << after.term)) !== 0;
+    let history = isNew ? { ...known, led: known.led | (1 << after.term) } : known;
+    const taken = after.committed > before.committed ? extended(history, after) : history;
+    history = taken ?? history;
+    next[historyWord] = this.#histories.number(history);
+    if (wasLed)
+      return fault(`node ${after.id} leads term ${after.term}, which was led before`, 'two leaders');
+    if (taken === undefined)
+      return fault(`node ${after.id} commits what is committed differently`, 'commit lost');
+    const lost = this.#missingFrom(next, history, after.term);
+    if (lost !== undefined) return lost;
+    return after.committed > before.committed ? this.#unfounded(next, after) : undefined;
+  }
+
+  /** All who lead this term or a later one have what was committed before theirs. */
+  #missingFrom(row: Uint32Array, history: History, term: number): Fault | undefined {
+    for (let at = 0; at < NODES; at++) {
+      const facts = this.#machine.facts(row[at] as number);
+      if (facts.role !== 'leader' || facts.term < term) continue;
+      const lost = missing(history, facts);
+      if (lost !== undefined) return lost;
+    }
+    return undefined;
+  }
+
+  /** A leader commits only what a majority has on disk, its own included if it counts. */
+  #unfounded(row: Uint32Array, leader: Facts): Fault | undefined {
+    const wanted = leader.log.slice(0, leader.committed);
+    let holders = 0;
+    for (let at = 0; at < NODES; at++) {
+      const facts = this.#machine.facts(row[at] as number);
+      if (isPrefix(wanted, facts.disk)) holders |= 1 << (facts.id - 1);
+    }
+    if (decides(holders, leader.conf)) return undefined;
+    const { id, committed } = leader;
+    return fault(`node ${id} commits index ${committed}, which no majority has on disk`, 'commit unfounded');
+  }
+
+  state(row: Uint32Array): Fault | undefined {
+    for (let at = 0; at < NODES; at++) {
+      const cell = row[at] as number;
+      const wrong = this.#historyFault(cell, row[NODES] as number);
+      if (wrong !== undefined) return wrong;
+      for (let other = at + 1; other < NODES; other++) {
+        const differs = this.#pairFault(cell, row[other] as number);
+        if (differs !== undefined) return differs;
+      }
+    }
+    return undefined;
+  }
+
+  #historyFault(cell: number, number: number): Fault | undefined {
+    const known = this.#againstHistory.get(cell, number);
+    if (known !== undefined) return this.#faults[known];
+    const facts = this.#machine.facts(cell);
+    const found = againstHistory(facts, this.#histories.get(number));
+    this.#againstHistory.set(cell, number, this.#faultNumber(found));
+    return found;
+  }
+
+  #pairFault(left: number, right: number): Fault | undefined {
+    const known = this.#pairs.get(left, right);
+    if (known !== undefined) return this.#faults[known];
+    const found = matching(this.#machine.facts(left), this.#machine.facts(right));
+    this.#pairs.set(left, right, this.#faultNumber(found));
+    return found;
+  }
+
+  #faultNumber(found: Fault | undefined): number {
+    if (found === undefined) return NONE;
+    this.#faults.push(found);
+    return this.#faults.length - 1;
+  }
+
+  /**
+   * True if a message can never again mean anything to the node, whatever comes. A term that is on its disk is never
+   * left again; one that only the core knows may be lost in a crash.
+   */
+  isOver(facts: Facts, { kind, term }: Message, mayCrash: boolean): boolean {
+    const safeTerm = mayCrash ? facts.diskTerm : facts.term;
+    if (term < safeTerm) return true;
+    if (term > safeTerm || safeTerm !== facts.term) return false;
+    // Answers are for a candidate or a leader of their term, and a term is campaigned in once.
+    if (kind === MessageKind.voteResp) return facts.role !== 'candidate';
+    if (kind === MessageKind.appResp || kind === MessageKind.heartbeatResp) {
+      return facts.role !== 'candidate' && facts.role !== 'leader';
+    }
+    const isSpent = facts.diskTerm === term && facts.diskVote !== 0;
+    // Only a refusal can come of it, or the same vote again.
+    return kind === MessageKind.vote && !this.#machine.bounds.refusals && isSpent;
+  }
+}
+
+/** Whoever leads a later term has what was committed in earlier ones. */
+function missing(history: History, leader: Facts): Fault | undefined {
+  const { id, term, log } = leader;
+  for (const [at, entry] of history.committed.entries()) {
+    if ((history.terms[at] as number) >= term) continue;
+    const own = log[at];
+    if (own !== undefined && isSameEntry(own, entry)) continue;
+    return fault(
+      `node ${id} leads term ${term} without index ${at + 1}, which was committed before`,
+      'commit lost',
+    );
+  }
+  return undefined;
+}
+
+/** The history with what a leader commits; undefined if that contradicts it. */
+function extended(history: History, leader: Facts): History | undefined {
+  const now = leader.log.slice(0, leader.committed);
+  const { committed, terms } = history;
+  if (!isPrefix(now, committed) && !isPrefix(committed, now)) return undefined;
+  if (now.length <= committed.length) return history;
+  const added = now.slice(committed.length);
+  return { ...history, committed: now, terms: [...terms, ...added.map(() => leader.term)] };
+}
+
+/** A node commits, and so applies, what a leader committed. */
+function againstHistory(facts: Facts, history: History): Fault | undefined {
+  const now = facts.log.slice(0, facts.committed);
+  if (now.length === facts.committed && isPrefix(now, history.committed)) return undefined;
+  const { id, committed } = facts;
+  if (isPrefix(history.committed, now)) {
+    return fault(
+      `node ${id} takes index ${committed} for committed, and no leader committed it`,
+      'commit unfounded',
+    );
+  }
+  return fault(`node ${id} takes something else for committed than was committed`, 'commit lost');
+}
+
+/** Where two logs have an entry of the same index and term, they agree up to there. */
+function matching(left: Facts, right: Facts): Fault | undefined {
+  for (const [one, other] of [
+    [left.log, right.log],
+    [left.disk, right.disk],
+  ] as const) {
+    let at = Math.min(one.length, other.length) - 1;
+    while (at >= 0 && one[at]?.term !== other[at]?.term) at--;
+    if (isPrefix(one.slice(0, at + 1), other)) continue;
+    return fault(
+      `the logs of nodes ${left.id} and ${right.id} have index ${at + 1} of one term, and differ there or before`,
+      'logs differ',
+    );
+  }
+  return undefined;
+}
