@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CoveringSearch, type CoveringWorld } from './covering-search.ts';
 import {
   type Advance,
   type Event,
@@ -141,6 +142,73 @@ describe('a search', () => {
       harm: 'pain',
     });
     expect(new Search(new Both(4), sought).run()).toMatchObject({ isWhole: true, violation: undefined });
+  });
+});
+
+describe('a search that passes over what is covered', () => {
+  /** The fewer steps up, the more can still be done; ranked by all steps. */
+  class Budget extends Grid implements CoveringWorld {
+    readonly keyWords = 1;
+    covers(left: Uint32Array, right: Uint32Array): boolean {
+      return (left[1] as number) <= (right[1] as number);
+    }
+    rank(row: Uint32Array): number {
+      return (row[0] as number) + (row[1] as number);
+    }
+  }
+
+  test('explores one state for each key where one covers all others', () => {
+    const result = new CoveringSearch(new Budget(9), limits).run();
+    expect(result).toMatchObject({ states: 10, depth: 9, isWhole: true, frontier: 0 });
+  });
+
+  test('replaces what it has found by what covers it, whatever the rank', () => {
+    class Late extends Budget {
+      override rank(row: Uint32Array): number {
+        return 20 - (row[1] as number);
+      }
+    }
+    const { states, isWhole } = new CoveringSearch(new Late(9), limits).run();
+    expect(isWhole).toBe(true);
+    expect(states).toBe(10);
+  });
+
+  test('tells a way to what is wrong about a state or an event', () => {
+    class Trap extends Budget {
+      override fault(row: Uint32Array): Fault | undefined {
+        return row[0] === 3 ? fault('a trap') : undefined;
+      }
+    }
+    const { violation } = new CoveringSearch(new Trap(9), limits).run();
+    expect(violation).toMatchObject({
+      what: 'a trap',
+      trace: ['right', 'right', 'right'],
+      state: ['at 3,0'],
+    });
+    class Step extends Budget {
+      override stepFault(next: Uint32Array): Fault | undefined {
+        return next[1] === 1 ? fault('one up too many', 'pain') : undefined;
+      }
+    }
+    const sought = { ...limits, sought: 'pain' };
+    expect(new CoveringSearch(new Step(9), sought).run().violation).toMatchObject({
+      what: 'one up too many',
+      trace: ['up'],
+    });
+    expect(new CoveringSearch(new Step(9), { ...limits, sought: 'joy' }).run().isWhole).toBe(true);
+  });
+
+  test('that has no time left says what it has not explored', () => {
+    class Wide extends Budget {
+      override covers(left: Uint32Array, right: Uint32Array): boolean {
+        return left[1] === right[1];
+      }
+    }
+    const { isWhole, frontier } = new CoveringSearch(new Wide(200), { ...limits, seconds: 0 }).run();
+    expect(isWhole).toBe(false);
+    expect(frontier).toBeGreaterThan(0);
+    const whole = new CoveringSearch(new Wide(200), limits).run();
+    expect(whole).toMatchObject({ states: 201 * 201, isWhole: true });
   });
 });
 
