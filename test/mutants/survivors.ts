@@ -24,6 +24,15 @@ export const survivors: readonly Survivor[] = [
     why: 'behind their ends, which are the same, both have nothing',
   },
   {
+    place:
+      "node.ts RaftNode.readIndex: core.role === 'candidate' || core.role === 'pre-candidate' becomes (core.role === 'candidate') && (core.role === 'pre-candidate')",
+    why: 'a candidate knows no leader, and is refused for that; only a log line differs',
+  },
+  {
+    place: 'quorum.ts majorityIndex: sorted.push(index); is dropped',
+    why: 'the place at the end is written in any case',
+  },
+  {
     place: 'ready.ts ReadyMaker.#accept: core.readStates.length > 0 becomes true',
     why: 'an empty list would replace an empty list',
   },

@@ -71,6 +71,19 @@ describe('reads with a round of heartbeats (thesis 6.4)', () => {
     expect(cluster.member(1).reads).toEqual([]);
   });
 
+  test('answers to the rounds of an earlier leadership confirm nothing in a later one: their numbers repeat', () => {
+    const cluster = new TestCluster(3);
+    cluster.elect(1);
+    for (const text of ['a', 'b', 'c']) read(cluster, 1, text);
+    cluster.settle();
+    cluster.elect(2);
+    cluster.elect(1);
+    cluster.isolate(1);
+    read(cluster, 1, 'later');
+    cluster.settle();
+    expect(cluster.member(1).reads.map(({ text }) => text)).toEqual(['a', 'b', 'c']);
+  });
+
   test('reads that wait end with the leadership, confirmed or not: who asked asks again', () => {
     for (const early of [true, false]) {
       const cluster = new TestCluster(3);

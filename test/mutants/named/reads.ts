@@ -75,6 +75,12 @@ export const reads: readonly Mutant[] = mutantsOf('raft', [
     ),
   ],
   [
+    'answers-of-an-earlier-leadership',
+    'answers to the rounds of an earlier leadership confirm nothing',
+    'thesis 6.4',
+    queue('    this.#acknowledged.clear();\n', ''),
+  ],
+  [
     'reads-outlive-the-leadership',
     'reads end with the leadership',
     'thesis 6.4',
