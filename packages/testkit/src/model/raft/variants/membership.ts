@@ -67,4 +67,12 @@ export const membership: readonly Variant[] = [
       patch('membership.ts', 'if (differenceSize(new Set(conf.voters), draft.voters) > 1) {', 'if (false) {'),
     ],
   },
+  {
+    name: 'outgoing-majority-does-not-vote',
+    rule: 'a joint election needs a majority of the outgoing voters',
+    harm: 'two leaders',
+    bounds: 'shrink',
+    isDeep: true,
+    patches: [patch(tracker, vote, vote.replace('this.#conf.votersOutgoing', '[]'))],
+  },
 ];
