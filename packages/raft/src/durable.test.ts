@@ -2,7 +2,7 @@ import { APPEND_THREAD, APPLY_THREAD, EMPTY_BYTES, MessageKind } from '@flotilla
 import { describe, expect, test } from 'vitest';
 import type { ConfChange } from './conf-change.ts';
 import { hear, lone } from './test-alone.ts';
-import { confOf, entryOf, messageOf, TestCluster } from './test-cluster.ts';
+import { confOf, entryOf, messageOf } from './test-cluster.ts';
 import { UnstableLog } from './unstable.ts';
 
 describe('what a Ready hands out for writing', () => {
@@ -55,11 +55,4 @@ test('changes that a snapshot overtakes build on each other, not on the snapshot
   expect(node.applyConfChange(add(4))).toEqual(confOf([1, 2, 3, 4]));
   expect(node.applyConfChange(add(5))).toEqual(confOf([1, 2, 3, 4, 5]));
   expect(node.confState).toEqual(confOf([1, 2]));
-});
-
-test('a new leader counts itself among those that replicate and are there', () => {
-  const cluster = new TestCluster(3);
-  cluster.elect(1);
-  const own = cluster.node(1).status().progress.get(1);
-  expect(own).toMatchObject({ state: 'replicate', recentActive: true, paused: false });
 });
