@@ -1,6 +1,6 @@
 // How long writes to a shard stand still while it moves, whatever its size, and what writes to other shards notice.
 //
-//   node tools/bootstrap.mjs tools/bench/move-pause.ts [--sizes 1MB:20,100MB:10,1GB:3] [--rate 1000]
+//   node tools/bootstrap.mjs tools/bench/move-pause.ts [--sizes 1MB:20,100MB:10,1GB:3] [--rate 1000] [--pace 32MiB]
 //
 // A gap is the longest time between two acknowledged writes of the moving shard in the course of one move, as the
 // writers see it; a pause is what the store reports, from freezing the source to activation in the target.
@@ -35,6 +35,10 @@ const options = readOptions(
     'other-rate': { fallback: '1000', help: 'writes a second to all other shards together' },
     'value-bytes': { fallback: '4096', help: 'size of a value that fills the shard' },
     'write-bytes': { fallback: '128', help: 'size of a value that is written meanwhile' },
+    pace: {
+      fallback: '',
+      help: 'bytes a second that moves may copy, 0 for all they can; otherwise as clusters do',
+    },
     'quiet-seconds': {
       fallback: '10',
       help: 'time of the same load without a move, for each size, spread over the gaps between its moves',
@@ -125,6 +129,7 @@ async function measure(db: Db, { moving, others }: Load, size: string, count: nu
 }
 
 await withCluster(async (db) => {
+  if (options.pace !== '') await db.admin.policy({ moveBytesPerSecond: bytesOf(options.pace) });
   const load = startLoad(db);
   const results: Awaited<ReturnType<typeof measure>>[] = [];
   for (const item of options.sizes.split(',')) {

@@ -304,7 +304,7 @@ test('the policy changes in what is named, within its bounds, and a repeat chang
   const policy = (parts: Partial<Record<keyof typeof given, unknown>>) =>
     ({ kind: 'policy', ...given, ...parts }) as { readonly kind: 'policy' } & typeof given;
   expect(bench.ok(policy({}))).toMatchObject({ changed: false });
-  expect(bench.config.policy).toEqual({ auto: false, moveBytesPerSecond: 8_388_608, movesPerStore: 2 });
+  expect(bench.config.policy).toEqual({ auto: false, moveBytesPerSecond: 4_194_304, movesPerStore: 2 });
   bench.ok(policy({ auto: true, moveBytesPerSecond: 0 }));
   expect(bench.config.cause).toBe(
     'policy: balancing by load by itself; moves as fast as it goes into a store, 2 at a time',

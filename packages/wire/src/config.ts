@@ -50,7 +50,7 @@ export interface ClusterPolicy {
 
 export const defaultPolicy: ClusterPolicy = {
   auto: false,
-  moveBytesPerSecond: 8_388_608,
+  moveBytesPerSecond: 4_194_304,
   movesPerStore: 2,
 };
 
