@@ -200,6 +200,26 @@ test('a released range goes in one wait for the pace, however many slices it tak
   await store.close();
 });
 
+test('many small released ranges go in one transaction', async () => {
+  const timers = new VirtualTime();
+  const store = openVirtual(timers);
+  for (let at = 0; at < 200; at++) store.put(new Uint8Array([7, at, 1]), new Uint8Array(8));
+  await new Promise((resolve) => store.commit(resolve));
+  for (let at = 0; at < 200; at++) store.release(new Uint8Array([7, at]), new Uint8Array([7, at + 1]));
+  // Longer than the pause before the first transaction, and shorter than that before a second one.
+  timers.advance(1.5 * storageTuning.releaseDelayMs);
+  const isEmpty = (): boolean => {
+    let found = false;
+    store.scan(new Uint8Array([7]), new Uint8Array([8]), () => {
+      found = true;
+      return false;
+    });
+    return !found;
+  };
+  await until(isEmpty);
+  await store.close();
+});
+
 test('a state commit that somebody waits for does not wait for the pace', async () => {
   const store = openVirtual(new VirtualTime());
   let answered = 0;

@@ -278,8 +278,7 @@ export class LmdbStateStore implements StateStore {
   /** Inside a transaction of its own. No cursor stays open while the event loop has its turn. */
   *#releaseSlice(): Generator<void> {
     const slice = new Slice(stateSliceMs);
-    const { releaseKeysMax } = storageTuning;
-    for (let count = 0; count < releaseKeysMax; count += runReleases) {
+    for (let left = storageTuning.releaseKeysMax; left > 0; ) {
       const release = this.#releases[0];
       if (release === undefined || this.#durableTransaction < release.after) return;
       const keys = storedKeys(this.#table, release.from, release.to, runReleases);
@@ -292,6 +291,8 @@ export class LmdbStateStore implements StateStore {
       // The next run begins here instead of walking over what this one removes.
       if (last !== undefined) release.from = last;
       if (keys.length < runReleases) this.#releases.shift();
+      // An empty range costs something, too.
+      left -= keys.length + 1;
       if (!isOver) continue;
       yield;
       slice.begin();

@@ -176,18 +176,22 @@ export class MemoryStateStore implements StateStore {
   }
 
   #releaseSlice(): void {
-    const release = this.#releases[0];
-    if (release === undefined || this.#synced < release.after) return;
-    const texts: string[] = [];
-    this.#durable.forRange(release.from, release.to, false, (text: string) => {
-      texts.push(text);
-      return texts.length < storageTuning.releaseKeysMax ? undefined : { break: true };
-    });
-    for (const text of texts) {
-      this.#applied.delete(text);
-      this.#durable.delete(text);
+    for (let left = storageTuning.releaseKeysMax; left > 0; ) {
+      const release = this.#releases[0];
+      if (release === undefined || this.#synced < release.after) return;
+      const texts: string[] = [];
+      this.#durable.forRange(release.from, release.to, false, (text: string) => {
+        texts.push(text);
+        return texts.length < left ? undefined : { break: true };
+      });
+      for (const text of texts) {
+        this.#applied.delete(text);
+        this.#durable.delete(text);
+      }
+      if (texts.length < left) this.#releases.shift();
+      // An empty range costs something, too.
+      left -= texts.length + 1;
     }
-    if (texts.length < storageTuning.releaseKeysMax) this.#releases.shift();
   }
 }
 
