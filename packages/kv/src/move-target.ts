@@ -23,9 +23,6 @@ import { Slab } from './slab.ts';
 import { type PresentItem, readItems, type StagedItem } from './staged-items.ts';
 import { findNextDue } from './upkeep.ts';
 
-/** Items of one copied piece become durable together, so they may share much memory. */
-const STAGED_PIECE_BYTES = 65_536;
-
 /**
  * The steps of a move in the group that takes the shard: a copy grows beside everything else, under a
  * generation of its own that nobody reads, until it is proved equal to the frozen source.
@@ -38,7 +35,7 @@ export class MoveTarget {
   readonly #store: StateStore;
   readonly #hasher: Hasher;
   readonly #records: RecordTable;
-  readonly #slab: Slab = new Slab(STAGED_PIECE_BYTES);
+  readonly #slab: Slab = new Slab();
 
   constructor(store: StateStore, hasher: Hasher, records: RecordTable) {
     this.#store = store;

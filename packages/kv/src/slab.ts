@@ -4,27 +4,22 @@
  * get memory of their own; what a store keeps can then never pin much more than it holds.
  */
 const PIECE_BYTES = 8192;
+const ITEM_BYTES_MAX = 1024;
 
 export class Slab {
-  readonly #pieceBytes: number;
   #piece: Uint8Array = new Uint8Array(0);
   #used = 0;
 
-  /** Larger pieces are for items that come together and go together. */
-  constructor(pieceBytes: number = PIECE_BYTES) {
-    this.#pieceBytes = pieceBytes;
-  }
-
   /** Zeroed memory that nobody else writes to. */
   take(length: number): Uint8Array {
-    if (length > this.#pieceBytes / 8) return new Uint8Array(length);
+    if (length > ITEM_BYTES_MAX) return new Uint8Array(length);
     const at = this.#used;
     const end = at + length;
     if (end <= this.#piece.length) {
       this.#used = end;
       return this.#piece.subarray(at, end);
     }
-    this.#piece = new Uint8Array(this.#pieceBytes);
+    this.#piece = new Uint8Array(PIECE_BYTES);
     this.#used = length;
     return this.#piece.subarray(0, length);
   }
