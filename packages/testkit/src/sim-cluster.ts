@@ -4,7 +4,7 @@ import type { MoveTuning } from '@flotilla/store';
 import type { AdminMethod, AdminParams, ClusterConfig } from '@flotilla/wire';
 import { CheckFailure } from './checkers/failure.ts';
 import { EntryWatch } from './entry-watch.ts';
-import { SimClient } from './world/sim-client.ts';
+import { SimClient, type SimClientParts } from './world/sim-client.ts';
 import { type DiskQuality, type DiskSabotage, SimStore } from './world/sim-store.ts';
 import { SimWorld } from './world/sim-world.ts';
 
@@ -72,9 +72,9 @@ export class SimCluster {
     );
   }
 
-  addClient(id: string, timeoutMs = 5_000): SimClient {
+  addClient(id: string, timeoutMs = 5_000, parts: SimClientParts = {}): SimClient {
     const endpoints = this.stores.map((store) => store.address);
-    const client = new SimClient(this.world, id, { endpoints, timeoutMs });
+    const client = new SimClient(this.world, id, { endpoints, timeoutMs }, parts);
     this.clients.push(client);
     client.start();
     return client;

@@ -1,4 +1,4 @@
-import { ClientCore, type ClientOptions } from '@flotilla/client/core';
+import { ClientCore, type ClientOptions, type ClientPorts } from '@flotilla/client/core';
 import type { Timers } from '@flotilla/ports';
 import { type MemoryNetwork, PlainColdCodec } from '@flotilla/transport';
 import { EventKind } from './event-log.ts';
@@ -7,17 +7,24 @@ import { NodeClock, NodeTimers } from './node-clock.ts';
 import { ProcessGate } from './process-gate.ts';
 import type { SimWorld } from './sim-world.ts';
 
+/** What somebody who looks into a client process puts in its place. */
+export interface SimClientParts {
+  readonly gate?: ProcessGate;
+  readonly makeCore?: (ports: ClientPorts, options: ClientOptions) => ClientCore;
+}
+
 /** A client process with the real client core inside. */
 export class SimClient {
   readonly id: string;
   readonly core: ClientCore;
   readonly timers: Timers;
   readonly clock: NodeClock;
-  readonly gate: ProcessGate = new ProcessGate();
+  readonly gate: ProcessGate;
   readonly #network: MemoryNetwork;
 
-  constructor(world: SimWorld, id: string, options: ClientOptions) {
+  constructor(world: SimWorld, id: string, options: ClientOptions, parts: SimClientParts = {}) {
     this.id = id;
+    this.gate = parts.gate ?? new ProcessGate();
     const random = world.random.fork(`client ${id}`);
     this.clock = new NodeClock(world.time, {
       rate: 1 + (random.unit() - 0.5) * 0.002,
@@ -29,17 +36,15 @@ export class SimClient {
     const network = new GatedNetwork(this.#network, this.gate, (bytes) => {
       world.events.mixBytes(EventKind.deliver, 0, bytes);
     });
-    this.core = new ClientCore(
-      {
-        network,
-        timers: this.timers,
-        clock: this.clock,
-        random: random.fork('core'),
-        hasher: world.hasher,
-        coldCodec: new PlainColdCodec(),
-      },
-      options,
-    );
+    const ports: ClientPorts = {
+      network,
+      timers: this.timers,
+      clock: this.clock,
+      random: random.fork('core'),
+      hasher: world.hasher,
+      coldCodec: new PlainColdCodec(),
+    };
+    this.core = parts.makeCore?.(ports, options) ?? new ClientCore(ports, options);
   }
 
   /** Goes on trying until some store answers. */
