@@ -1,12 +1,26 @@
 import { Prng } from '@flotilla/base';
-import type { HostTuning } from '@flotilla/host';
 import type { MoveTuning } from '@flotilla/store';
 import { limits } from '@flotilla/wire';
-import type { ClusterOptions } from './sim-cluster.ts';
 import type { SimulationOptions } from './simulation.ts';
 
-/** What kind of cluster a seed makes, as far as it is not asked for. */
+/** What kind of cluster a seed makes, and how it is used, as far as nobody asks for something else. */
+export interface Shape {
+  readonly stores: number;
+  readonly groups: number;
+  readonly shards: number;
+  readonly logKeepBytes: number;
+  readonly pieceBytes: number;
+  readonly moveTuning: Partial<MoveTuning>;
+  /** Mean pause of a caller between an answer and the next call. */
+  readonly thinkMs: number;
+  /** Mean pause of the operator who moves leaders about. */
+  readonly operatorPauseMs: number;
+  /** What the moves into one store may copy per second; 0 is no limit. */
+  readonly moveBytesPerSecond: number;
+}
 
+/** Small logs, so that stores that were down need snapshots. */
+const LOGS_BYTES = [1_024, 4_096, 32_768, 16_777_216] as const;
 const SHARD_COUNTS = [16, 24, 32] as const;
 /** From one item or little more to the most that there is. */
 const PIECES_BYTES = [64, 512, 4_096, 32_768, limits.importPieceBytes] as const;
@@ -17,23 +31,27 @@ const MOVE_TUNINGS: readonly Partial<MoveTuning>[] = [
   { trimBytes: 2_000, catchUpBytes: 2_000, caughtUpBytes: 500, indexBytesMax: 3_000 },
   { indexBytesMax: 600 },
 ];
-
-/** Small logs, so that stores that were down need snapshots. */
-export function tuningOf(seed: number): Partial<HostTuning> {
-  return { logKeepBytes: [1_024, 4_096, 32_768, 16_777_216][seed % 4] as number };
-}
+/** Some clusters are busy, most have time; a busy one costs as much as five others. */
+const LOADS_THINK_MS = [25, 60, 150, 150, 300, 300] as const;
+/** Some operators move leaders about all the time. */
+const OPERATOR_PAUSES_MS = [400, 2_000, 6_000] as const;
+/** Half of all clusters copy so slowly that much happens meanwhile. */
+const COPIES_BYTES = [0, 20_000, 4_000, 1_000] as const;
 
 /** By default three stores, or, where shards move, twice as many and pages of all sizes. */
-export function shapeOf(
-  options: SimulationOptions,
-): Pick<ClusterOptions, 'stores' | 'groups' | 'shards' | 'pieceBytes' | 'moveTuning'> {
-  const random = new Prng(options.seed).fork('shape');
-  const isMoving = options.movesMs !== undefined;
+export function shapeOf({ seed, movesMs, stores, groups, thinkMs }: SimulationOptions): Shape {
+  const random = new Prng(seed).fork('shape');
+  const pick = <T>(values: readonly T[]): T => values[random.below(values.length)] as T;
+  const isMoving = movesMs !== undefined;
   return {
-    stores: options.stores ?? (isMoving ? 6 : 3),
-    groups: options.groups ?? (isMoving ? 3 + random.below(2) : 2),
-    shards: isMoving ? (SHARD_COUNTS[random.below(SHARD_COUNTS.length)] as number) : 16,
-    pieceBytes: PIECES_BYTES[random.below(PIECES_BYTES.length)] as number,
-    moveTuning: MOVE_TUNINGS[random.below(MOVE_TUNINGS.length)] as Partial<MoveTuning>,
+    stores: stores ?? (isMoving ? 6 : 3),
+    groups: groups ?? (isMoving ? 3 + random.below(2) : 2),
+    shards: isMoving ? pick(SHARD_COUNTS) : 16,
+    logKeepBytes: LOGS_BYTES[seed % LOGS_BYTES.length] as number,
+    pieceBytes: pick(PIECES_BYTES),
+    moveTuning: pick(MOVE_TUNINGS),
+    thinkMs: thinkMs ?? pick(LOADS_THINK_MS),
+    operatorPauseMs: pick(OPERATOR_PAUSES_MS),
+    moveBytesPerSecond: isMoving ? pick(COPIES_BYTES) : 0,
   };
 }

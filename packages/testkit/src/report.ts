@@ -25,7 +25,10 @@ export function replayCommand(options: SimulationOptions): string {
 }
 
 /** One line per seed. */
-export function summary(result: Omit<SimulationResult, 'failure' | 'story'>, realMs: number): string {
+export function summary(
+  result: Omit<SimulationResult, 'failure' | 'story' | 'schedule'>,
+  realMs: number,
+): string {
   const {
     seed,
     operations,

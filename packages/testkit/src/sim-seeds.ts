@@ -8,7 +8,7 @@ export interface SeedRun {
   readonly text: string;
   readonly passed: boolean;
   readonly realMs: number;
-  readonly result: Omit<SimulationResult, 'failure' | 'story'>;
+  readonly result: Omit<SimulationResult, 'failure' | 'story' | 'schedule'>;
   /** The check that failed, if one did. */
   readonly checker: string;
 }
@@ -19,11 +19,12 @@ export function runSeed(at: number, { first, run, twice, trace }: SimOptions): S
   const print = (ms: number, words: string): void => console.log(`${timeWords(ms)} ${words}`);
   const options = { ...run, seed, ...(trace ? { trace: print } : {}) };
   const begunMs = performance.now();
-  const { failure, story, ...result } = simulate(options);
+  const whole = simulate(options);
+  const { failure, story, schedule, ...result } = whole;
   const realMs = performance.now() - begunMs;
   const again = twice ? simulate(options).hash : result.hash;
   const lines = [summary(result, realMs)];
-  if (failure !== undefined) lines.push('', report(options, { ...result, failure, story }), '');
+  if (failure !== undefined) lines.push('', report(options, whole), '');
   else if (again !== result.hash) lines.push('', `the second run of seed ${seed} has the hash ${again}`, '');
   const passed = failure === undefined && again === result.hash;
   return { text: lines.join('\n'), passed, realMs, result, checker: failure?.checker ?? '' };

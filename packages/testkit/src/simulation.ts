@@ -5,9 +5,9 @@ import type { Operation } from './checkers/history.ts';
 import { checkLinearizability } from './checkers/linearizability.ts';
 import type { MoveCounts } from './checkers/moves/move-tally.ts';
 import { checkScans } from './checkers/scans.ts';
-import { shapeOf, tuningOf } from './cluster-shape.ts';
 import { FaultHand } from './fault-hand.ts';
 import { Finale } from './finale.ts';
+import { CALLERS, CLIENTS, drawSchedule, FOUNDING_STORM_MS, type Schedule } from './schedule.ts';
 import { SimCluster } from './sim-cluster.ts';
 import { Echo } from './workload/echo.ts';
 import { type KeySpace, keySpace } from './workload/keys.ts';
@@ -17,13 +17,7 @@ import { caretaker, moveShard, shuffler } from './workload/wishes.ts';
 import { Worker, type WorkerSabotage } from './workload/worker.ts';
 import { EventKind, timeWords } from './world/event-log.ts';
 import { actionWords } from './world/fault-words.ts';
-import {
-  type FaultAction,
-  type FaultKind,
-  faultKinds,
-  makeSchedule,
-  moveFaultKinds,
-} from './world/faults.ts';
+import type { FaultKind, ScheduledFault } from './world/faults.ts';
 import type { DiskSabotage, SimStore } from './world/sim-store.ts';
 
 export interface SimulationOptions {
@@ -39,6 +33,8 @@ export interface SimulationOptions {
   readonly movesMs?: number;
   /** Only these kinds of faults; by default a random choice among all. */
   readonly faults?: readonly FaultKind[];
+  /** Instead of what the seed would draw; stores, groups, pauses of callers and kinds of faults do not count then. */
+  readonly schedule?: Schedule;
   /** One thing that is wrong on purpose, to show that the checks notice. */
   readonly sabotage?: DiskSabotage | WorkerSabotage;
   /** Sees every told event as it happens. */
@@ -65,26 +61,13 @@ export interface SimulationResult {
   readonly moves: MoveCounts;
   /** From the end of all faults until everything was as it should be. */
   readonly recoveryMs: number;
+  /** What was decided before the run began: the same options with it are the same run. */
+  readonly schedule: Schedule;
   readonly failure: CheckFailure | undefined;
   /** The last told events. */
   readonly story: readonly string[];
 }
 
-/** What the moves into one store may copy per second; 0 is no limit. */
-const COPIES_BYTES = [0, 20_000, 4_000, 1_000] as const;
-/** Some operators move leaders about all the time. */
-const OPERATOR_PAUSES_MS = [400, 2_000, 6_000] as const;
-/** What may happen to stores that are just about to meet, and for how long. */
-const FOUNDING_FAULTS: readonly FaultKind[] = [
-  'crash',
-  'power-cut',
-  'black-out',
-  'reset',
-  'one-way',
-  'slow',
-  'disk',
-];
-const FOUNDING_STORM_MS = 3_000;
 const STORY_EVENTS = 30;
 /** What begins, ends or holds up moves comes this much less often than moves of single shards. */
 const SHUFFLES_RARER = 1.5;
@@ -93,9 +76,6 @@ const MOVING_GROUPS_MIN = 2;
 const MOVING_GROUPS_MAX = 7;
 /** Groups that an operator adds where nobody moves anything on purpose. */
 const EXTRA_GROUPS = 2;
-
-/** Mean pauses of a caller. Some clusters are busy, most have time; a busy one costs as much as five others. */
-const LOADS_THINK_MS = [25, 60, 150, 150, 300, 300] as const;
 
 /** One seed, from the founding of a cluster to the last check. Never throws for what the system did wrong. */
 export function simulate(options: SimulationOptions): SimulationResult {
@@ -141,15 +121,17 @@ class Simulation {
   readonly #workers: Worker[] = [];
   readonly #operators: Operator[] = [];
   #echo: Echo | undefined;
-  readonly #thinkMs: number;
+  readonly #schedule: Schedule;
   #faults = 0;
   #recoveryMs = 0;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
+    this.#schedule = options.schedule ?? drawSchedule(options);
+    const { shape } = this.#schedule;
     this.#cluster = new SimCluster(options.seed, {
-      ...shapeOf(options),
-      tuning: tuningOf(options.seed),
+      ...shape,
+      tuning: { logKeepBytes: shape.logKeepBytes },
       sabotage: isDiskSabotage(options.sabotage) ? options.sabotage : undefined,
     });
     const { world } = this.#cluster;
@@ -158,7 +140,6 @@ class Simulation {
     this.#cluster.entries.onStep = (store, step, asLeader) => this.#hand.stepApplied(store, step, asLeader);
     this.#recorder = new Recorder(world.events, () => world.time.monoMs());
     this.#random = world.random.fork('simulation');
-    this.#thinkMs = LOADS_THINK_MS[this.#random.below(LOADS_THINK_MS.length)] as number;
     // Few operations per key keep the search for an order short.
     const { seconds } = options;
     this.#keys = keySpace(seconds + 4, Math.ceil(seconds / 5) + 2, Math.ceil(seconds / 5) + 2);
@@ -166,7 +147,7 @@ class Simulation {
 
   run(): void {
     const { world } = this.#cluster;
-    if (this.#random.chance(0.2)) this.#troubleFounding();
+    if (this.#schedule.founding.length > 0) this.#troubleFounding();
     this.#cluster.found();
     if (this.#options.movesMs !== undefined) {
       this.#setPolicy();
@@ -176,7 +157,7 @@ class Simulation {
     this.#startLoad();
     this.#startOperators();
     world.time.advance(500);
-    this.#scheduleFaults();
+    this.#plan(this.#schedule.faults);
     world.time.advance(this.#options.seconds * 1_000);
     const healedMs = world.time.monoMs();
     this.#recover();
@@ -204,9 +185,8 @@ class Simulation {
     this.#echo = echo;
   }
 
-  /** Half of all clusters copy so slowly that much happens meanwhile. */
   #setPolicy(): void {
-    const moveBytesPerSecond = COPIES_BYTES[this.#random.below(COPIES_BYTES.length)] as number;
+    const { moveBytesPerSecond } = this.#schedule.shape;
     const params = { auto: undefined, moveBytesPerSecond, movesPerStore: undefined };
     const client = this.#cluster.addClient('policy');
     const trouble = this.#cluster.ask(client, 'policy', params, 10_000);
@@ -214,7 +194,7 @@ class Simulation {
   }
 
   #startLoad(): void {
-    const { clients = 5, workersPerClient = 3, thinkMs = this.#thinkMs, sabotage } = this.#options;
+    const { clients = CLIENTS, workersPerClient = CALLERS, sabotage } = this.#options;
     for (let number = 1; number <= clients; number++) {
       const client = this.#cluster.addClient(`c${number}`);
       for (let at = 1; at <= workersPerClient; at++) {
@@ -227,7 +207,7 @@ class Simulation {
           random: this.#random.fork(name),
           recorder: this.#recorder,
           keys: this.#keys,
-          thinkMs,
+          thinkMs: this.#schedule.shape.thinkMs,
           sabotage: isDiskSabotage(sabotage) ? undefined : sabotage,
         });
         this.#workers.push(worker);
@@ -237,14 +217,13 @@ class Simulation {
   }
 
   #startOperators(): void {
-    const { groups } = this.#cluster.options;
+    const { groups, operatorPauseMs } = this.#schedule.shape;
     const { movesMs } = this.#options;
-    const pauseMs = OPERATOR_PAUSES_MS[this.#random.below(OPERATOR_PAUSES_MS.length)] as number;
     if (movesMs === undefined) {
-      this.#startOperator('op', pauseMs, caretaker(groups + EXTRA_GROUPS));
+      this.#startOperator('op', operatorPauseMs, caretaker(groups + EXTRA_GROUPS));
       return;
     }
-    this.#startOperator('op', pauseMs, caretaker(0));
+    this.#startOperator('op', operatorPauseMs, caretaker(0));
     this.#startOperator('mover', movesMs, moveShard);
     this.#startOperator('shuffler', SHUFFLES_RARER * movesMs, shuffler(MOVING_GROUPS_MIN, MOVING_GROUPS_MAX));
   }
@@ -267,34 +246,15 @@ class Simulation {
 
   /** Some clusters are founded in a storm, too. */
   #troubleFounding(): void {
-    const { faults = FOUNDING_FAULTS } = this.#options;
-    const kinds = faults.filter((kind) => FOUNDING_FAULTS.includes(kind));
-    this.#schedule(this.#random.fork('founding faults'), FOUNDING_STORM_MS, kinds);
+    this.#plan(this.#schedule.founding);
     this.#cluster.world.time.set(FOUNDING_STORM_MS, () => this.#cluster.heal());
   }
 
-  #scheduleFaults(): void {
-    const { seconds, movesMs } = this.#options;
-    const kinds = faultKinds.filter((kind) => movesMs !== undefined || !moveFaultKinds.includes(kind));
-    const { faults = kinds } = this.#options;
-    this.#schedule(this.#cluster.world.random.fork('faults'), seconds * 1_000, faults);
+  #plan(actions: readonly ScheduledFault[]): void {
+    for (const action of actions) this.#cluster.world.time.set(action.atMs, () => this.#act(action));
   }
 
-  #schedule(random: Prng, durationMs: number, kinds: readonly FaultKind[]): void {
-    const { world, stores, clients, options } = this.#cluster;
-    const schedule = makeSchedule(random, {
-      stores: stores.map((store) => store.id),
-      clients: clients.map((client) => client.id).filter((id) => id.startsWith('c')),
-      groups: options.groups,
-      durationMs,
-      kinds,
-    });
-    for (const action of schedule) {
-      if (action.atMs < durationMs) world.time.set(action.atMs, () => this.#act(action));
-    }
-  }
-
-  #act(action: FaultAction): void {
+  #act(action: ScheduledFault): void {
     const { world } = this.#cluster;
     world.events.mixText(EventKind.fault, action.kind);
     if (!this.#hand.apply(action)) return;
@@ -349,6 +309,7 @@ class Simulation {
       echoes: this.#echo?.count ?? 0,
       moves: world.tally.counts,
       recoveryMs: this.#recoveryMs,
+      schedule: this.#schedule,
       failure,
       story: failure === undefined ? [] : world.events.story(STORY_EVENTS),
     };

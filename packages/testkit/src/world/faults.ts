@@ -71,6 +71,9 @@ export type FaultAction = { readonly atMs: number } & (
     }
 );
 
+/** One action of a schedule. Its strike names what belongs together: a start and its end. */
+export type ScheduledFault = FaultAction & { readonly strike: string };
+
 export type MoveEnd = 'source' | 'target' | 'controller';
 
 /** What happens to one store. */
@@ -149,13 +152,13 @@ export interface ScheduleOptions {
 }
 
 /** A random subset of kinds at random rates: some runs meet one kind often, some all kinds at once. */
-export function makeSchedule(random: Prng, options: ScheduleOptions): FaultAction[] {
+export function makeSchedule(random: Prng, options: ScheduleOptions): ScheduledFault[] {
   const kinds = options.kinds ?? faultKinds;
   const chanceOf = (kind: FaultKind): number => (moveFaultKinds.includes(kind) ? AIMED_CHANCE : CHANCE);
   const chosen = kinds.filter((kind) =>
     random.fork(`choose ${kind}`).chance(kinds.length > 3 ? chanceOf(kind) : 1),
   );
-  const actions: FaultAction[] = [];
+  const actions: ScheduledFault[] = [];
   for (const kind of chosen) {
     const stream = random.fork(kind);
     const [shortest, longest] = pauseBetweenMs[kind];
@@ -166,7 +169,10 @@ export function makeSchedule(random: Prng, options: ScheduleOptions): FaultActio
       atMs < options.durationMs;
       atMs += meanMs * (0.3 + 1.4 * stream.unit())
     ) {
-      actions.push(...strike(kind, Math.round(atMs), `${kind} ${++number}`, stream, options));
+      const name = `${kind} ${++number}`;
+      for (const action of strike(kind, Math.round(atMs), name, stream, options)) {
+        actions.push({ ...action, strike: name });
+      }
     }
   }
   return actions.sort((left, right) => left.atMs - right.atMs);

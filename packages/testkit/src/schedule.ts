@@ -1,0 +1,70 @@
+import { Prng } from '@flotilla/base';
+import { type Shape, shapeOf } from './cluster-shape.ts';
+import type { SimulationOptions } from './simulation.ts';
+import {
+  type FaultKind,
+  faultKinds,
+  makeSchedule,
+  moveFaultKinds,
+  type ScheduledFault,
+} from './world/faults.ts';
+
+/**
+ * Everything of a run that is decided before it begins, as data: what was drawn can be printed, written to a
+ * file, cut down and run again, whatever later versions would draw from that seed. From the seed itself come
+ * only the small things: delays, clocks, what each caller does next.
+ */
+export interface Schedule {
+  readonly shape: Shape;
+  /** The storm around the founding; times count from the start of the stores. Empty in most clusters. */
+  readonly founding: readonly ScheduledFault[];
+  /** Times count from half a second after the cluster was ready. */
+  readonly faults: readonly ScheduledFault[];
+}
+
+/** What may happen to stores that are just about to meet, and for how long. */
+const FOUNDING_FAULTS: readonly FaultKind[] = [
+  'crash',
+  'power-cut',
+  'black-out',
+  'reset',
+  'one-way',
+  'slow',
+  'disk',
+];
+export const FOUNDING_STORM_MS = 3_000;
+const FOUNDING_STORM_CHANCE = 0.2;
+
+/** What the seed makes of these options. */
+export function drawSchedule(options: SimulationOptions): Schedule {
+  const { seed, seconds, movesMs, clients = CLIENTS } = options;
+  const shape = shapeOf(options);
+  const random = new Prng(seed);
+  const stores = Array.from({ length: shape.stores }, (_, at) => `s${at + 1}`);
+  const draw = (
+    name: string,
+    durationMs: number,
+    kinds: readonly FaultKind[],
+    callers: readonly string[],
+  ): ScheduledFault[] =>
+    makeSchedule(random.fork(name), {
+      stores,
+      clients: callers,
+      groups: shape.groups,
+      durationMs,
+      kinds,
+    }).filter((action) => action.atMs < durationMs);
+  const isStormy = random.fork('founding').chance(FOUNDING_STORM_CHANCE);
+  const early = (options.faults ?? FOUNDING_FAULTS).filter((kind) => FOUNDING_FAULTS.includes(kind));
+  const fitting = faultKinds.filter((kind) => movesMs !== undefined || !moveFaultKinds.includes(kind));
+  const callers = Array.from({ length: clients }, (_, at) => `c${at + 1}`);
+  return {
+    shape,
+    founding: isStormy ? draw('founding faults', FOUNDING_STORM_MS, early, []) : [],
+    faults: draw('faults', seconds * 1_000, options.faults ?? fitting, callers),
+  };
+}
+
+/** How many clients there are unless asked for otherwise, and callers in each. */
+export const CLIENTS = 5;
+export const CALLERS = 3;
