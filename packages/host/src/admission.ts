@@ -1,4 +1,4 @@
-import type { DiskSpace } from '@flotilla/ports';
+import type { DiskSpace, RareBranches } from '@flotilla/ports';
 import type { Proposal, Refusal } from './machine.ts';
 import type { Replica } from './replica.ts';
 import type { HostTuning } from './tuning.ts';
@@ -11,7 +11,12 @@ function overloaded(what: string, retryAfterMs: number): Refusal {
 export function refusalOf(
   replica: Replica,
   proposal: Pick<Proposal, 'data' | 'spares'>,
-  store: { readonly disk: DiskSpace; readonly budgetBytes: number; readonly tuning: HostTuning },
+  store: {
+    readonly disk: DiskSpace;
+    readonly budgetBytes: number;
+    readonly tuning: HostTuning;
+    readonly rare?: RareBranches;
+  },
 ): Refusal | undefined {
   const { disk, budgetBytes, tuning } = store;
   const { gid } = replica.group;
@@ -20,7 +25,8 @@ export function refusalOf(
   if (disk.freeBytes() < tuning.diskFullBytes && !proposal.spares()) {
     return overloaded('the disk of the leader is full: delete something, or give it room', 1000);
   }
-  if (replica.waitingBytes + bytes > tuning.groupUncommittedBytesMax) {
+  const isFull = store.rare?.take('proposal-refused') === true;
+  if (isFull || replica.waitingBytes + bytes > tuning.groupUncommittedBytesMax) {
     return overloaded(`group ${gid} has too many uncommitted bytes`, 50);
   }
   if (budgetBytes + bytes > tuning.storeUncommittedBytesMax) {

@@ -1,5 +1,5 @@
 import { CorruptionError, type HardState, type Message } from '@flotilla/base';
-import type { LogStore, LogWrite } from '@flotilla/ports';
+import { type LogStore, type LogWrite, neverRare, type RareBranches } from '@flotilla/ports';
 import type { Replica } from './replica.ts';
 
 /**
@@ -7,7 +7,12 @@ import type { Replica } from './replica.ts';
  * before. A new commit index alone is not worth a sync: a crash may take it, but then nothing that was written
  * later is left either (why that matters stands at `mustSync` of raft's Ready). So it goes with the next write.
  */
-export function makeLogWrite(replica: Replica, message: Message, logStore: LogStore): LogWrite | undefined {
+export function makeLogWrite(
+  replica: Replica,
+  message: Message,
+  logStore: LogStore,
+  rare: RareBranches = neverRare,
+): LogWrite | undefined {
   const { group } = replica;
   const { entries, snapshot } = message;
   const hardState = hardStateOf(message) ?? replica.lazyHardState;
@@ -27,7 +32,8 @@ export function makeLogWrite(replica: Replica, message: Message, logStore: LogSt
   if (entries.length > 0) return withHardState({ group, entries }, hardState);
   if (hardState === undefined) return undefined;
   const last = logStore.hardState(group);
-  if (last?.term !== hardState.term || last.vote !== hardState.vote) return { group, hardState };
+  const isNews = last?.term !== hardState.term || last.vote !== hardState.vote;
+  if (isNews || rare.take('commit-index-written')) return { group, hardState };
   replica.lazyHardState = hardState;
   return undefined;
 }

@@ -1,5 +1,5 @@
 import type { Entry } from '@flotilla/base';
-import type { LogStore, StateStore } from '@flotilla/ports';
+import { type LogStore, neverRare, type RareBranches, type StateStore } from '@flotilla/ports';
 import type { Committer } from './committer.ts';
 import type { Replica } from './replica.ts';
 import type { HostTuning } from './tuning.ts';
@@ -19,6 +19,7 @@ export class Applier {
   readonly #resume: () => void;
   readonly #failed: (cause: Error) => void;
   readonly #now: () => number;
+  readonly #rare: RareBranches;
   readonly #queue = new Set<Replica>();
   #bytesPending = 0;
   /** When each state commit that is not answered yet began; they are answered in order. */
@@ -39,6 +40,7 @@ export class Applier {
     readonly resume: () => void;
     readonly failed: (cause: Error) => void;
     readonly now: () => number;
+    readonly rare?: RareBranches | undefined;
   }) {
     this.#logStore = options.logStore;
     this.#stateStore = options.stateStore;
@@ -50,6 +52,7 @@ export class Applier {
     this.#resume = options.resume;
     this.#failed = options.failed;
     this.#now = options.now;
+    this.#rare = options.rare ?? neverRare;
   }
 
   add(replica: Replica): void {
@@ -83,12 +86,13 @@ export class Applier {
 
   /** One slice over all groups that have something, bounded in bytes. */
   run(): void {
-    if (!this.hasWork) return;
+    if (!this.hasWork || this.#rare.take('apply-later')) return;
+    const isOne = this.#rare.take('apply-one-group');
     let bytes = 0;
     let begunAt = this.#now();
     const touched: Replica[] = [];
     for (const replica of [...this.#queue]) {
-      if (bytes >= this.#tuning.applyBytesPerTurn) break;
+      if (bytes >= this.#tuning.applyBytesPerTurn || (isOne && touched.length > 0)) break;
       this.#guard(replica, () => {
         bytes += this.#applyOne(replica);
         touched.push(replica);
@@ -159,9 +163,11 @@ export class Applier {
 
   /** Drops the older half of a log that grew beyond its limit, never past what the state has made durable. */
   #compact(replica: Replica): void {
-    if (this.#logStore.bytes(replica.group) <= this.#tuning.logKeepBytes) return;
+    const isEarly = this.#rare.take('log-compacted-early');
+    if (!isEarly && this.#logStore.bytes(replica.group) <= this.#tuning.logKeepBytes) return;
     const { first, last } = this.#logStore.span(replica.group);
-    const compactTo = Math.min(replica.durableIndex, Math.floor((first + last) / 2));
+    const most = isEarly ? last : Math.floor((first + last) / 2);
+    const compactTo = Math.min(replica.durableIndex, most);
     if (compactTo < first) return;
     this.#committer.add({ replica, write: { group: replica.group, compactTo }, responses: [] });
   }

@@ -8,7 +8,7 @@ import {
   type StoreId,
   Writer,
 } from '@flotilla/base';
-import { type Clock, Lane, type PeerLinks } from '@flotilla/ports';
+import { type Clock, Lane, neverRare, type PeerLinks, type RareBranches } from '@flotilla/ports';
 import { CAMPAIGN_TRANSFER } from '@flotilla/raft';
 import { FrameKind, readRaftMessage, readVoteRefusal, writeVoteRefusal } from '@flotilla/wire';
 import { BeatHandler } from './beats.ts';
@@ -30,6 +30,7 @@ export class Arrivals {
   readonly #tuning: HostTuning;
   readonly #incarnationOf: (storeId: StoreId) => string | undefined;
   readonly #stepCore: (replica: Replica, message: Message) => void;
+  readonly #rare: RareBranches;
   readonly #beats: BeatHandler;
 
   constructor(options: {
@@ -42,6 +43,7 @@ export class Arrivals {
     /** Of a store that is connected now. */
     readonly incarnationOf: (storeId: StoreId) => string | undefined;
     readonly stepCore: (replica: Replica, message: Message) => void;
+    readonly rare?: RareBranches | undefined;
   }) {
     this.#clock = options.clock;
     this.#links = options.links;
@@ -50,6 +52,7 @@ export class Arrivals {
     this.#tuning = options.tuning;
     this.#incarnationOf = options.incarnationOf;
     this.#stepCore = options.stepCore;
+    this.#rare = options.rare ?? neverRare;
     this.#beats = new BeatHandler({
       find: (group, from, storeId) => this.hearing(group, from, storeId),
       step: (replica, message) => this.step(replica, message),
@@ -103,6 +106,7 @@ export class Arrivals {
     if (replica === undefined || message.to !== replica.raftId) return;
     switch (message.kind) {
       case MessageKind.vote:
+        if (this.#rare.take('vote-request-unheard')) return;
         if (this.#isPromised(replica, message, storeId)) return;
         this.step(replica, message);
         if (replica.raft.term === message.term && replica.raft.vote === message.from) {
@@ -110,6 +114,7 @@ export class Arrivals {
         }
         return;
       case MessageKind.preVote: {
+        if (this.#rare.take('vote-request-unheard')) return;
         if (this.#isPromised(replica, message, storeId)) return;
         const grants = wouldGrantPreVote(replica, message);
         this.step(replica, message);
@@ -121,7 +126,7 @@ export class Arrivals {
         break;
       case MessageKind.timeoutNow:
         // It counts in exactly the term in which it was sent: later it would break somebody else's promise.
-        if (message.term !== replica.raft.term) return;
+        if (message.term !== replica.raft.term || this.#rare.take('timeout-now-unheard')) return;
         break;
       case MessageKind.snap:
       case MessageKind.heartbeat:

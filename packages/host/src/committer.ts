@@ -1,5 +1,5 @@
 import { CorruptionError, type Message } from '@flotilla/base';
-import type { LogStore, LogWrite, Timers } from '@flotilla/ports';
+import { type LogStore, type LogWrite, neverRare, type RareBranches, type Timers } from '@flotilla/ports';
 import { entriesBytes } from '@flotilla/raft';
 import type { Replica } from './replica.ts';
 import type { HostTuning } from './tuning.ts';
@@ -25,6 +25,7 @@ export class Committer {
   readonly #durable: (work: readonly AppendWork[]) => void;
   readonly #failed: (cause: Error) => void;
   readonly #timers: Timers;
+  readonly #rare: RareBranches;
   #queue: AppendWork[] = [];
   #startedAt: number | undefined;
   #endedAt: number = Number.NEGATIVE_INFINITY;
@@ -39,6 +40,7 @@ export class Committer {
     readonly now: () => number;
     readonly durable: (work: readonly AppendWork[]) => void;
     readonly failed: (cause: Error) => void;
+    readonly rare?: RareBranches | undefined;
   }) {
     this.#logStore = options.logStore;
     this.#tuning = options.tuning;
@@ -46,6 +48,7 @@ export class Committer {
     this.#now = options.now;
     this.#durable = options.durable;
     this.#failed = options.failed;
+    this.#rare = options.rare ?? neverRare;
   }
 
   add(work: AppendWork): void {
@@ -60,8 +63,7 @@ export class Committer {
 
   #isGathering(): boolean {
     if (this.#gathering) return true;
-    if (this.#lastBytes < this.#tuning.gatherBytesMin) return false;
-    const left = this.#tuning.gatherMs - (this.#now() - this.#endedAt);
+    const left = this.#gatherLeftMs();
     if (left <= 0) return false;
     this.#gathering = true;
     this.#timers.set(left, () => {
@@ -70,6 +72,12 @@ export class Committer {
       this.start();
     });
     return true;
+  }
+
+  #gatherLeftMs(): number {
+    if (this.#rare.take('log-commit-later')) return this.#tuning.gatherMs;
+    if (this.#lastBytes < this.#tuning.gatherBytesMin) return 0;
+    return this.#tuning.gatherMs - (this.#now() - this.#endedAt);
   }
 
   /** How long the commit under way has been pending, ms; 0 if there is none. */
@@ -109,10 +117,12 @@ export class Committer {
     let bytes = 0;
     let writes = 0;
     let count = 0;
+    const isOne = this.#rare.take('log-commit-of-one');
     for (const work of this.#queue) {
       bytes += entriesBytes(work.write?.entries ?? []);
       writes += 2;
-      if (count > 0 && (bytes > this.#tuning.commitBytesMax || writes > this.#tuning.commitWritesMax)) break;
+      const isFull = bytes > this.#tuning.commitBytesMax || writes > this.#tuning.commitWritesMax;
+      if (count > 0 && (isOne || isFull)) break;
       count++;
     }
     this.#lastBytes = bytes;

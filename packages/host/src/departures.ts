@@ -1,4 +1,5 @@
 import { type Message, MessageKind, type RaftId } from '@flotilla/base';
+import { neverRare, type RareBranches } from '@flotilla/ports';
 import type { Outbox } from './outbox.ts';
 import type { Replica } from './replica.ts';
 import type { SnapshotSender } from './snapshot-sender.ts';
@@ -9,12 +10,20 @@ export class Departures {
   readonly #sender: SnapshotSender;
   readonly #noticeMs: number;
   readonly #now: () => number;
+  readonly #rare: RareBranches;
 
-  constructor(outbox: Outbox, sender: SnapshotSender, noticeMs: number, now: () => number) {
+  constructor(
+    outbox: Outbox,
+    sender: SnapshotSender,
+    noticeMs: number,
+    now: () => number,
+    rare: RareBranches = neverRare,
+  ) {
     this.#outbox = outbox;
     this.#sender = sender;
     this.#noticeMs = noticeMs;
     this.#now = now;
+    this.#rare = rare;
   }
 
   send(replica: Replica, message: Message): void {
@@ -28,19 +37,20 @@ export class Departures {
           to: message.to,
           term: message.term,
           commit: message.commit,
-          leaderCommit: replica.provenCommit(this.#now()),
+          leaderCommit: this.#rare.take('commit-not-told') ? 0 : replica.provenCommit(this.#now()),
           context: message.context,
         });
         return;
       case MessageKind.heartbeatResp: {
         const { echo } = replica;
         const isSame = echo.to === message.to && echo.term === message.term;
+        const isConfirmed = isSame && !this.#rare.take('promise-not-echoed');
         this.#outbox.addAck(store, {
           group: replica.group,
           from: message.from,
           to: message.to,
           term: message.term,
-          round: isSame ? echo.round : 0,
+          round: isConfirmed ? echo.round : 0,
           context: message.context,
         });
         return;
@@ -67,7 +77,9 @@ export class Departures {
   #mayNotify(replica: Replica, to: RaftId): boolean {
     const now = this.#now();
     const last = replica.notifiedAt.get(to);
-    if (last !== undefined && now - last < this.#noticeMs) return false;
+    const isSoon = last !== undefined && now - last < this.#noticeMs;
+    if (isSoon && !this.#rare.take('notice-unasked')) return false;
+    if (!isSoon && this.#rare.take('notice-held-back')) return false;
     replica.notifiedAt.set(to, now);
     return true;
   }

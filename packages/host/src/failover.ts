@@ -1,5 +1,5 @@
 import type { RaftId, StoreId } from '@flotilla/base';
-import type { Random, TimerId, Timers } from '@flotilla/ports';
+import { neverRare, type Random, type RareBranches, type TimerId, type Timers } from '@flotilla/ports';
 import type { Replica } from './replica.ts';
 import type { HostTuning } from './tuning.ts';
 
@@ -21,6 +21,7 @@ export class Failover {
   readonly #tuning: HostTuning;
   readonly #now: () => number;
   readonly #act: (replica: Replica, work: () => void) => void;
+  readonly #rare: RareBranches;
   readonly #due = new Set<Replica>();
   /** Of groups that are being founded: how often each replica still asks. */
   readonly #tries = new WeakMap<Replica, number>();
@@ -35,12 +36,14 @@ export class Failover {
     readonly now: () => number;
     /** Runs work on the replica's core, which may meet damaged data of its own, and sees to what comes of it. */
     readonly act: (replica: Replica, work: () => void) => void;
+    readonly rare?: RareBranches | undefined;
   }) {
     this.#timers = options.timers;
     this.#random = options.random.fork('failover');
     this.#tuning = options.tuning;
     this.#now = options.now;
     this.#act = options.act;
+    this.#rare = options.rare ?? neverRare;
   }
 
   /** The connection to that store is gone. */
@@ -74,7 +77,7 @@ export class Failover {
   refused(replica: Replica, remainingMs: number): void {
     if (replica.broken !== undefined || replica.isLeader || replica.raft.leaderId !== 0) return;
     // Whatever the other says: no promise lasts longer than this, and none is a number that is none.
-    if (!(remainingMs >= 0)) return;
+    if (!(remainingMs >= 0) || this.#rare.take('refusal-unheard')) return;
     const from = this.#now() + Math.min(remainingMs, this.#tuning.promiseMs);
     if (replica.campaignAt !== undefined) {
       // Each voter may refuse the same campaign: together they cost one try, and the longest promise counts.
@@ -95,6 +98,10 @@ export class Failover {
   heard(replica: Replica): void {
     this.#tries.delete(replica);
     replica.refusalsLeft = REFUSALS_MAX;
+    if (this.#rare.take('campaign-after-promise')) {
+      this.#plan(replica, replica.promise.until, 0);
+      return;
+    }
     if (replica.campaignAt === undefined && replica.forgetAt === undefined) return;
     replica.campaignAt = undefined;
     replica.forgetAt = undefined;
@@ -143,7 +150,9 @@ export class Failover {
 
   #plan(replica: Replica, from: number, gone: RaftId): void {
     if (this.#stopped) return;
-    const wait = this.#tuning.failoverRankMs * replica.failoverRank(gone);
+    const rank = this.#rare.take('failover-without-rank') ? 0 : replica.failoverRank(gone);
+    const late = this.#rare.take('failover-later') ? this.#tuning.promiseMs : 0;
+    const wait = this.#tuning.failoverRankMs * rank + late;
     const jitter = (this.#random.below(1000) / 1000) * this.#tuning.failoverJitterMs;
     // Nobody else votes in a group of one: there is nobody to whom a promise could matter.
     const mayAskAt = replica.isAlone ? from : Math.max(from, replica.promise.until);

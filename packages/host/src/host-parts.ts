@@ -1,4 +1,5 @@
 import type { Message, RaftId, StoreId } from '@flotilla/base';
+import { neverRare, type RareBranches } from '@flotilla/ports';
 import { Applier } from './applier.ts';
 import { Arrivals } from './arrivals.ts';
 import { type AppendWork, Committer } from './committer.ts';
@@ -52,11 +53,16 @@ export class HostParts {
   readonly handAway: HandAway;
   readonly receiver: SnapshotReceiver;
   readonly mail: Mail;
+  readonly rare: RareBranches;
+  readonly #promiseMs: number;
 
   constructor(ports: HostPorts, options: HostOptions, tuning: HostTuning, hooks: HostHooks) {
     const now = (): number => ports.clock.monoMs();
+    const { rare = neverRare } = ports;
+    this.rare = rare;
+    this.#promiseMs = tuning.promiseMs;
     this.stalls = new StallGuard(ports.clock, tuning);
-    this.outbox = new Outbox(ports.links, this.rounds, now);
+    this.outbox = new Outbox(ports.links, this.rounds, now, rare);
     this.shelf = new ReplicaShelf(ports, options, tuning, hooks.fatal);
     this.committer = new Committer({
       logStore: ports.logStore,
@@ -65,6 +71,7 @@ export class HostParts {
       now,
       durable: hooks.durable,
       failed: (cause) => hooks.fatal('a log commit failed', cause),
+      rare,
     });
     this.failover = new Failover({
       timers: ports.timers,
@@ -72,6 +79,7 @@ export class HostParts {
       tuning,
       now,
       act: hooks.act,
+      rare,
     });
     const reader = new LeaseReader({
       tuning,
@@ -81,8 +89,9 @@ export class HostParts {
         return this.stalls.barrier;
       },
       guard: hooks.guard,
+      rare,
     });
-    this.reads = new ReadDesk(reader, tuning);
+    this.reads = new ReadDesk(reader, tuning, rare);
     this.arrivals = new Arrivals({
       clock: ports.clock,
       links: ports.links,
@@ -92,6 +101,7 @@ export class HostParts {
       rounds: this.rounds,
       incarnationOf: hooks.incarnationOf,
       stepCore: hooks.stepCore,
+      rare,
     });
     this.applier = new Applier({
       logStore: ports.logStore,
@@ -104,6 +114,7 @@ export class HostParts {
       resume: hooks.wake,
       failed: (cause) => hooks.fatal('a commit of the state failed', cause),
       now,
+      rare,
     });
     const snapshots = {
       links: ports.links,
@@ -112,18 +123,20 @@ export class HostParts {
       tuning,
       log: ports.log,
       now,
+      rare,
     };
     this.sender = new SnapshotSender({
       ...snapshots,
       reported: hooks.touch,
       guard: hooks.guard,
     });
-    this.departures = new Departures(this.outbox, this.sender, tuning.noticeMs, now);
+    this.departures = new Departures(this.outbox, this.sender, tuning.noticeMs, now, rare);
     this.handAway = new HandAway({
       tuning,
       links: ports.links,
       log: ports.log,
       transfer: hooks.transfer,
+      rare,
     });
     this.receiver = new SnapshotReceiver({
       ...snapshots,
@@ -142,6 +155,23 @@ export class HostParts {
       receiver: this.receiver,
       sender: this.sender,
       onFrame: options.onFrame,
+      rare,
     });
+  }
+
+  /** A turn left something to the next one. */
+  get hasMore(): boolean {
+    return this.reads.reader.cut || this.mail.hasMore || this.rare.take('turn-once-more');
+  }
+
+  /** How long a store that starts supports nobody, ms: a promise from before may still hold. */
+  holdBackMs(): number {
+    return this.#promiseMs * (this.rare.take('hold-back-longer') ? 2 : 1);
+  }
+
+  /** Ticks of one core at a tick of the store. */
+  ticks(): number {
+    if (this.rare.take('tick-missed')) return 0;
+    return this.rare.take('tick-twice') ? 2 : 1;
   }
 }

@@ -8,6 +8,7 @@ import type {
   LogStore,
   PeerLinks,
   Random,
+  RareBranches,
   StateStore,
   Timers,
 } from '@flotilla/ports';
@@ -26,6 +27,7 @@ export interface HostPorts {
   readonly links: PeerLinks;
   readonly disk: DiskSpace;
   readonly log: LogSink;
+  readonly rare?: RareBranches | undefined;
 }
 
 export interface HostOptions {

@@ -68,6 +68,7 @@ export class Host {
     const handler: PeerHandler = {
       onUp: (peer) => {
         this.#peers.set(peer.storeId, peer);
+        if (!this.#stopped) this.#parts.handAway.met(peer.storeId, this.#parts.shelf.all());
         this.#options.onPeer?.(peer.storeId, true);
       },
       onDown: (storeId) => this.#peerDown(storeId),
@@ -79,7 +80,7 @@ export class Host {
       },
     };
     links.bind(handler);
-    const holdBackUntil = clock.monoMs() + this.#tuning.promiseMs;
+    const holdBackUntil = clock.monoMs() + this.#parts.holdBackMs();
     for (const replica of this.#parts.shelf.openAll(holdBackUntil)) {
       this.#parts.failover.started(replica, replica.isAlone ? clock.monoMs() : holdBackUntil);
     }
@@ -166,6 +167,7 @@ export class Host {
       disk: this.#ports.disk,
       budgetBytes: this.#parts.shelf.budget.bytes,
       tuning: this.#tuning,
+      rare: this.#parts.rare,
     });
     if (refusal !== undefined) {
       proposal.refused(refusal);
@@ -297,7 +299,7 @@ export class Host {
     if (!this.#stopped) this.#parts.outbox.flush();
     if (!this.#stopped) this.#options.onTurnEnd?.();
     this.#inTurn = false;
-    if (this.#againDue || this.#hasWork || this.#parts.reads.reader.cut) this.#wake();
+    if (this.#againDue || this.#hasWork || this.#parts.hasMore) this.#wake();
   }
 
   /** A core has something ready, or a slice could be applied that no core hands out again. */
@@ -306,7 +308,8 @@ export class Host {
   }
 
   #work(): void {
-    for (let pass = 0; pass < PASSES_MAX && this.#hasWork && !this.#stopped; pass++) {
+    const passesMax = this.#parts.rare.take('turn-of-one-pass') ? 1 : PASSES_MAX;
+    for (let pass = 0; pass < passesMax && this.#hasWork && !this.#stopped; pass++) {
       this.#againDue = false;
       this.#collect();
       // Followers get the entries before our own disk does: their writes run beside ours.
@@ -326,6 +329,7 @@ export class Host {
         this.#watchLeadership(replica);
         if (replica.isServing) replica.proposeWaiting();
         else if (!replica.isLeader) replica.refuseWaiting();
+        if (replica.isServing && replica.waiting.length > 0) this.#dirty.add(replica);
         while (replica.raft.hasReady()) {
           const ready = replica.raft.ready();
           for (const read of ready.readStates) {
@@ -382,7 +386,7 @@ export class Host {
   #append(replica: Replica, message: Message): void {
     // Everything committed before a snapshot belongs to the old state, which is complete up to here.
     if (message.snapshot !== undefined) this.#parts.applier.finish(replica);
-    const write = makeLogWrite(replica, message, this.#ports.logStore);
+    const write = makeLogWrite(replica, message, this.#ports.logStore, this.#parts.rare);
     if (write === undefined && message.responses.length === 0) return;
     this.#parts.committer.add({ replica, write, responses: message.responses });
   }
@@ -435,7 +439,8 @@ export class Host {
       if (replica.broken !== undefined) continue;
       // A promise also binds its giver: no campaign of its own meanwhile.
       if (replica.isLeader || replica.isAlone || !replica.promise.holds(now)) {
-        this.#guard(replica, () => replica.raft.tick());
+        for (let left = this.#parts.ticks(); left > 0; left--)
+          this.#guard(replica, () => replica.raft.tick());
         this.#dirty.add(replica);
       }
       this.#parts.reads.tick(replica, now);

@@ -1,5 +1,5 @@
 import { DecodeError, type StoreId } from '@flotilla/base';
-import type { Lane, LogSink } from '@flotilla/ports';
+import { type Lane, type LogSink, neverRare, type RareBranches } from '@flotilla/ports';
 import { FrameKind } from '@flotilla/wire';
 import type { Arrivals } from './arrivals.ts';
 import { Inbox, type InboxFrame } from './inbox.ts';
@@ -13,6 +13,7 @@ export class Mail {
   readonly #arrivals: Arrivals;
   readonly #receiver: SnapshotReceiver;
   readonly #sender: SnapshotSender;
+  readonly #rare: RareBranches;
   readonly #onFrame: ((storeId: StoreId, lane: Lane, kind: number, body: Uint8Array) => void) | undefined;
 
   constructor(options: {
@@ -23,6 +24,7 @@ export class Mail {
     readonly sender: SnapshotSender;
     /** Takes the kinds that are not the host's. */
     readonly onFrame: ((storeId: StoreId, lane: Lane, kind: number, body: Uint8Array) => void) | undefined;
+    readonly rare?: RareBranches | undefined;
   }) {
     this.#inbox = new Inbox(options.bytesMax);
     this.#log = options.log;
@@ -30,11 +32,17 @@ export class Mail {
     this.#receiver = options.receiver;
     this.#sender = options.sender;
     this.#onFrame = options.onFrame;
+    this.#rare = options.rare ?? neverRare;
   }
 
   /** False if there is no room: the frame is lost, as on any network. */
   take(frame: InboxFrame): boolean {
-    return this.#inbox.push(frame);
+    return !this.#rare.take('inbox-full') && this.#inbox.push(frame);
+  }
+
+  /** Frames that the last turn left. */
+  get hasMore(): boolean {
+    return this.#inbox.length > 0;
   }
 
   /** One frame that cannot be read harms nothing but itself. */
@@ -47,6 +55,7 @@ export class Mail {
         const { storeId: from, kind } = frame;
         this.#log.log('warn', 'frame-refused', { from, kind, why: cause.message });
       }
+      if (this.#rare.take('inbox-of-one')) return;
     }
   }
 

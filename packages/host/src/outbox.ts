@@ -1,5 +1,5 @@
 import { type GroupName, type Message, MessageKind, type StoreId, Writer } from '@flotilla/base';
-import { Lane, type PeerLinks } from '@flotilla/ports';
+import { Lane, neverRare, type PeerLinks, type RareBranches } from '@flotilla/ports';
 import {
   type Beat,
   type BeatAck,
@@ -24,11 +24,10 @@ interface PeerOut {
 const FRAME_BYTES_SOFT: number = limits.peerFrameBytes - 1024;
 
 /** As many as a frame may name; more of one turn (a tick and a read in each group) take several frames. */
-function pages<T>(items: readonly T[]): (readonly T[])[] {
-  if (items.length <= limits.groupsMax) return [items];
+function pages<T>(items: readonly T[], itemsMax: number): (readonly T[])[] {
+  if (items.length <= itemsMax) return [items];
   const found: (readonly T[])[] = [];
-  for (let at = 0; at < items.length; at += limits.groupsMax)
-    found.push(items.slice(at, at + limits.groupsMax));
+  for (let at = 0; at < items.length; at += itemsMax) found.push(items.slice(at, at + itemsMax));
   return found;
 }
 
@@ -40,21 +39,22 @@ export class Outbox {
   readonly #links: PeerLinks;
   readonly #rounds: Rounds;
   readonly #now: () => number;
+  readonly #rare: RareBranches;
   readonly #peers = new Map<StoreId, PeerOut>();
 
-  constructor(links: PeerLinks, rounds: Rounds, now: () => number) {
+  constructor(links: PeerLinks, rounds: Rounds, now: () => number, rare: RareBranches = neverRare) {
     this.#links = links;
     this.#rounds = rounds;
     this.#now = now;
+    this.#rare = rare;
   }
 
   add(to: StoreId, group: GroupName, message: Message): void {
     const peer = this.#peer(to);
     const isUrgent = message.kind !== MessageKind.app && message.kind !== MessageKind.appResp;
     const out = isUrgent ? peer.urgent : peer.normal;
-    if (out.length > 0 && out.length + raftMessageBytes(message) > FRAME_BYTES_SOFT) {
-      this.#send(to, out, isUrgent);
-    }
+    const isFull = out.length > 0 && out.length + raftMessageBytes(message) > FRAME_BYTES_SOFT;
+    if (isFull || (out.length > 0 && this.#rare.take('raft-frame-of-one'))) this.#send(to, out, isUrgent);
     writeRaftMessage(out, group, message);
   }
 
@@ -69,10 +69,11 @@ export class Outbox {
   /** Hands everything to the links. One clock reading before any frame is built stamps the round of all. */
   flush(): void {
     let round = 0;
+    const groupsMax = this.#peers.size > 0 && this.#rare.take('beat-frame-of-one') ? 1 : limits.groupsMax;
     for (const [to, peer] of this.#peers) {
       if (peer.beats.length > 0) {
         if (round === 0) round = this.#rounds.open(this.#now());
-        for (const beats of pages(peer.beats)) {
+        for (const beats of pages(peer.beats, groupsMax)) {
           const out = new Writer(32 + beats.length * 56);
           writeBeats(out, round, beats);
           this.#links.send(to, Lane.consensus, FrameKind.beat, out.take(), 'urgent');
@@ -80,7 +81,7 @@ export class Outbox {
         peer.beats = [];
       }
       if (peer.acks.length > 0) {
-        for (const acks of pages(peer.acks)) {
+        for (const acks of pages(peer.acks, groupsMax)) {
           const out = new Writer(16 + acks.length * 56);
           writeBeatAcks(out, acks);
           this.#links.send(to, Lane.consensus, FrameKind.beatAck, out.take(), 'urgent');

@@ -1,3 +1,4 @@
+import { neverRare, type RareBranches } from '@flotilla/ports';
 import type { ReadBatch } from './machine.ts';
 import type { LeaseReader } from './reads.ts';
 import type { Replica } from './replica.ts';
@@ -10,11 +11,13 @@ const READS_WAITING_MAX = 65_536;
 export class ReadDesk {
   readonly reader: LeaseReader;
   readonly #tuning: HostTuning;
+  readonly #rare: RareBranches;
   readonly #waiting = new Set<Replica>();
 
-  constructor(reader: LeaseReader, tuning: HostTuning) {
+  constructor(reader: LeaseReader, tuning: HostTuning, rare: RareBranches = neverRare) {
     this.reader = reader;
     this.#tuning = tuning;
+    this.#rare = rare;
   }
 
   /** False if the batch was refused. */
@@ -53,7 +56,7 @@ export class ReadDesk {
     const { reads } = replica;
     if (reads.isIdle) return;
     reads.dropExpired(now);
-    reads.retry(now - this.#tuning.readRetryMs);
+    reads.retry(this.#rare.take('read-asked-again') ? now : now - this.#tuning.readRetryMs);
     this.#waiting.add(replica);
   }
 }

@@ -1,3 +1,4 @@
+import { neverRare, type RareBranches } from '@flotilla/ports';
 import type { ReadBatch } from './machine.ts';
 import type { Replica } from './replica.ts';
 import type { HostTuning } from './tuning.ts';
@@ -21,6 +22,7 @@ export class LeaseReader {
   readonly #now: () => number;
   readonly #observe: () => number;
   readonly #guard: (replica: Replica, work: () => void) => void;
+  readonly #rare: RareBranches;
   #stopAt = 0;
   #cut = false;
   leaseReads = 0;
@@ -33,11 +35,13 @@ export class LeaseReader {
     readonly observe: () => number;
     /** Runs the work; a fault of the replica's own data stops that replica and nothing else. */
     readonly guard: (replica: Replica, work: () => void) => void;
+    readonly rare?: RareBranches | undefined;
   }) {
     this.#tuning = options.tuning;
     this.#now = options.now;
     this.#observe = options.observe;
     this.#guard = options.guard;
+    this.#rare = options.rare ?? neverRare;
   }
 
   /** The last turn was long enough: some reads could be answered in the next one. */
@@ -59,7 +63,8 @@ export class LeaseReader {
   run(replicas: Iterable<Replica>): boolean {
     const evaluated: Evaluated[] = [];
     let asked = false;
-    this.#cut = false;
+    this.#cut = this.#rare.take('reads-next-turn');
+    if (this.#cut) return false;
     this.#stopAt = this.#now() + SLICE_MS;
     for (const replica of replicas) {
       if (replica.reads.isIdle || replica.broken !== undefined) continue;
@@ -96,7 +101,8 @@ export class LeaseReader {
   }
 
   #isLate(done: number): boolean {
-    if (done === 0 || this.#now() < this.#stopAt) return false;
+    if (done === 0) return false;
+    if (this.#now() < this.#stopAt && !this.#rare.take('read-slice-of-one')) return false;
     this.#cut = true;
     return true;
   }
@@ -120,7 +126,7 @@ export class LeaseReader {
   }
 
   #holds(replica: Replica, now: number, barrier: number): boolean {
-    if (!this.#tuning.leaseEnabled) return replica.isAlone;
+    if (!this.#tuning.leaseEnabled || this.#rare.take('lease-distrusted')) return replica.isAlone;
     const stamp = replica.lease.quorumStamp(replica.raftId, now, replica.voterSets());
     return this.#isFresh(stamp, now, barrier);
   }

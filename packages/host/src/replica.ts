@@ -11,7 +11,7 @@ import {
   type SnapshotMeta,
   type StoreId,
 } from '@flotilla/base';
-import type { LogStore, Random, ReplicaRecord, StateStore } from '@flotilla/ports';
+import type { LogStore, Random, RareBranches, ReplicaRecord, StateStore } from '@flotilla/ports';
 import { decodeConfChange, LEAVE_JOINT, RaftNode, type RaftStorage } from '@flotilla/raft';
 import type { ReplicaPlace } from '@flotilla/wire';
 import { encodeMeta, machinePrefix, metaKey, type ReplicaMeta } from './layout.ts';
@@ -45,6 +45,7 @@ export interface ReplicaParts {
   readonly generationsUsed: number;
   /** Bytes proposed and not applied, all groups of the store together. */
   readonly budget: { bytes: number };
+  readonly rare: RareBranches;
 }
 
 /**
@@ -226,9 +227,10 @@ export class Replica {
   /** Puts what waits into the log of a leader that may propose. Returns bytes taken. */
   proposeWaiting(): void {
     if (this.waiting.length === 0) return;
-    const batch = this.waiting.splice(0);
-    const bytes = this.waitingBytes;
-    this.waitingBytes = 0;
+    const batch = this.waiting.splice(0, this.#parts.rare.take('propose-one') ? 1 : this.waiting.length);
+    let bytes = 0;
+    for (const { data } of batch) bytes += data.length;
+    this.waitingBytes -= bytes;
     for (const proposal of batch) proposal.prepare();
     const outcome = this.raft.propose(batch.map((proposal) => proposal.data));
     if (!outcome.accepted) {
@@ -368,14 +370,15 @@ export class Replica {
   }
 
   #storage(): RaftStorage {
-    const { logStore } = this.#parts;
+    const { logStore, rare } = this.#parts;
     const group = this.group;
     return {
       initialState: () => ({ hardState: logStore.hardState(group), confState: this.confState }),
       firstIndex: () => logStore.span(group).first,
       lastIndex: () => logStore.span(group).last,
       term: (index) => logStore.term(group, index),
-      entries: (lo, hi, bytesMax) => logStore.entries(group, lo, hi, bytesMax),
+      entries: (lo, hi, bytesMax) =>
+        logStore.entries(group, lo, hi, rare.take('log-page-of-one') ? 0 : bytesMax),
       snapshot: () => this.#snapshotMeta(),
     };
   }

@@ -8,7 +8,7 @@ import {
   utf8Decode,
   utf8Encode,
 } from '@flotilla/base';
-import type { ReplicaRecord } from '@flotilla/ports';
+import { neverRare, type ReplicaRecord } from '@flotilla/ports';
 import type { ReplicaPlace } from '@flotilla/wire';
 import { Burials } from './burials.ts';
 import { isReplicaFault } from './faults.ts';
@@ -120,7 +120,7 @@ export class ReplicaShelf {
   }
 
   #open(record: ReplicaRecord, holdBackUntil: number): Replica {
-    const { stateStore, logStore, random } = this.#ports;
+    const { stateStore, logStore, random, rare = neverRare } = this.#ports;
     const { group, generation } = record;
     const stored = stateStore.get(metaKey(group, generation));
     if (stored === undefined) {
@@ -142,6 +142,7 @@ export class ReplicaShelf {
       holdBackUntil,
       generationsUsed,
       budget: this.budget,
+      rare,
     });
     this.#replicas.set(group.gid, replica);
     return replica;

@@ -8,7 +8,15 @@ import {
   type StoreId,
   Writer,
 } from '@flotilla/base';
-import { type Hasher, Lane, type LogSink, type PeerLinks, type StateStore } from '@flotilla/ports';
+import {
+  type Hasher,
+  Lane,
+  type LogSink,
+  neverRare,
+  type PeerLinks,
+  type RareBranches,
+  type StateStore,
+} from '@flotilla/ports';
 import {
   FrameKind,
   readSnapshotChunk,
@@ -53,6 +61,7 @@ export class SnapshotReceiver {
   readonly #complete: (replica: Replica, message: Message) => void;
   readonly #failed: (cause: Error) => void;
   readonly #now: () => number;
+  readonly #rare: RareBranches;
   /** One stream per sender and stream id. */
   readonly #streams = new Map<string, Stream>();
   #stopped = false;
@@ -69,6 +78,7 @@ export class SnapshotReceiver {
     readonly complete: (replica: Replica, message: Message) => void;
     readonly failed: (cause: Error) => void;
     readonly now: () => number;
+    readonly rare?: RareBranches | undefined;
   }) {
     this.#links = options.links;
     this.#stateStore = options.stateStore;
@@ -80,6 +90,7 @@ export class SnapshotReceiver {
     this.#complete = options.complete;
     this.#failed = options.failed;
     this.#now = options.now;
+    this.#rare = options.rare ?? neverRare;
   }
 
   get active(): number {
@@ -108,7 +119,8 @@ export class SnapshotReceiver {
       replica.staged !== undefined ||
       offer.term < replica.raft.term ||
       meta.index <= replica.applied.index ||
-      !this.#hasRoom();
+      !this.#hasRoom() ||
+      this.#rare.take('snapshot-offer-refused');
     if (refused) {
       this.#ack(storeId, offer.stream, 0, SnapshotVerdict.refused);
       return;
@@ -187,7 +199,8 @@ export class SnapshotReceiver {
       if (!(cause instanceof DecodeError)) throw cause;
       return cause.message;
     }
-    if (digest !== chunk.digest) return 'the digest does not fit';
+    const isRefused = this.#rare.take('snapshot-chunk-refused');
+    if (digest !== chunk.digest || isRefused) return 'the digest does not fit';
     stream.digest = digest;
     readItems(chunk.items, (suffix, value) => {
       const stored = new Uint8Array(PREFIX_BYTES + suffix.length);

@@ -11,7 +11,9 @@ import {
   type Hasher,
   Lane,
   type LogSink,
+  neverRare,
   type PeerLinks,
+  type RareBranches,
   type StateSnapshot,
   type StateStore,
 } from '@flotilla/ports';
@@ -64,6 +66,7 @@ export class SnapshotSender {
   readonly #reported: (replica: Replica) => void;
   readonly #guard: (replica: Replica, work: () => void) => void;
   readonly #now: () => number;
+  readonly #rare: RareBranches;
   readonly #streams = new Map<number, Stream>();
   #lastId = 0;
 
@@ -78,6 +81,7 @@ export class SnapshotSender {
     /** Runs the work; a fault of the replica's own data stops that replica and nothing else. */
     readonly guard: (replica: Replica, work: () => void) => void;
     readonly now: () => number;
+    readonly rare?: RareBranches | undefined;
   }) {
     this.#links = options.links;
     this.#stateStore = options.stateStore;
@@ -87,6 +91,7 @@ export class SnapshotSender {
     this.#reported = options.reported;
     this.#guard = options.guard;
     this.#now = options.now;
+    this.#rare = options.rare ?? neverRare;
   }
 
   get active(): number {
@@ -97,10 +102,8 @@ export class SnapshotSender {
     for (const stream of this.#streams.values()) {
       if (stream.replica === replica && stream.storeId === storeId) this.#end(stream);
     }
-    const view =
-      this.#streams.size < this.#tuning.snapshotsOutMax && this.#links.isUp(storeId)
-        ? this.#stateStore.snapshot()
-        : undefined;
+    const isFull = this.#streams.size >= this.#tuning.snapshotsOutMax || this.#rare.take('snapshot-no-view');
+    const view = !isFull && this.#links.isUp(storeId) ? this.#stateStore.snapshot() : undefined;
     const meta = view === undefined ? undefined : metaIn(view, replica);
     if (view === undefined || meta === undefined) {
       view?.close();
@@ -168,7 +171,7 @@ export class SnapshotSender {
   tick(): void {
     const before = this.#now() - this.#tuning.snapshotSilenceMs;
     for (const stream of [...this.#streams.values()]) {
-      if (stream.heardAt < before) this.#fail(stream);
+      if (stream.heardAt < before || this.#rare.take('snapshot-given-up')) this.#fail(stream);
       else this.#pump(stream);
     }
   }
@@ -219,10 +222,8 @@ export class SnapshotSender {
   }
 
   #sendChunks(stream: Stream): void {
-    while (
-      stream.cursor !== undefined &&
-      stream.nextChunk - stream.acknowledged < this.#tuning.snapshotWindow
-    ) {
+    const window = this.#rare.take('snapshot-window-of-one') ? 1 : this.#tuning.snapshotWindow;
+    while (stream.cursor !== undefined && stream.nextChunk - stream.acknowledged < window) {
       const chunk = this.#nextChunk(stream, stream.cursor);
       const out = new Writer(chunk.items.length + 32);
       writeSnapshotChunk(out, {
@@ -246,8 +247,9 @@ export class SnapshotSender {
     const out = new Writer(limits.snapshotChunkBytes);
     let digest = stream.digest;
     let next: Uint8Array | undefined;
+    const bytesMax = this.#rare.take('snapshot-chunk-of-one') ? 0 : limits.snapshotChunkBytes;
     stream.view.scan(from, stream.end, (key, value) => {
-      if (out.length > 0 && out.length + key.length + value.length > limits.snapshotChunkBytes) {
+      if (out.length > 0 && out.length + key.length + value.length > bytesMax) {
         next = key.slice();
         return false;
       }

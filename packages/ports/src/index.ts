@@ -7,5 +7,6 @@ export type { Listener, Network, Socket, SocketHandler, SocketPath } from './net
 export type { Counter, Gauge, Histogram, LogFields, LogLevel, LogSink, Meter } from './observe.ts';
 export type { PeerHandler, PeerIdentity, PeerLinks, Urgency } from './peers.ts';
 export { Lane } from './peers.ts';
+export { neverRare, type RareBranches, type RarePoint, rarePoints } from './rare-branches.ts';
 export type { CommitUrgency, StateSnapshot, StateStore, StateView } from './state-store.ts';
 export type { Clock, Random, TimerId, Timers } from './world.ts';

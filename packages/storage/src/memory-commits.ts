@@ -1,10 +1,11 @@
 import { assert, must } from '@flotilla/base';
-import type { TimerId, Timers } from '@flotilla/ports';
+import type { RareBranches, TimerId, Timers } from '@flotilla/ports';
 
 export interface MemoryWorld {
   readonly timers: Timers;
   /** How long the next sync takes; 0 completes it after the events of this turn. */
   readonly delayMs: () => number;
+  readonly rare?: RareBranches | undefined;
 }
 
 interface PendingCommit {
@@ -82,7 +83,7 @@ export class MemoryCommits {
   }
 
   #begin(): void {
-    this.#syncing = this.#pending.length;
+    this.#syncing = this.#world.rare?.take('sync-of-one') === true ? 1 : this.#pending.length;
     const delayMs = this.#world.delayMs();
     const complete = (): void => {
       this.#timer = undefined;

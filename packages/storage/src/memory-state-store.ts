@@ -176,7 +176,8 @@ export class MemoryStateStore implements StateStore {
   }
 
   #releaseSlice(): void {
-    for (let left = storageTuning.releaseKeysMax; left > 0; ) {
+    const isOne = this.#world.rare?.take('release-of-one') === true;
+    for (let left = isOne ? 1 : storageTuning.releaseKeysMax; left > 0; ) {
       const release = this.#releases[0];
       if (release === undefined || this.#synced < release.after) return;
       const texts: string[] = [];

@@ -1,5 +1,13 @@
 import { EMPTY_BYTES, Reader, type StoreId, Writer } from '@flotilla/base';
-import { Lane, type PeerLinks, type Random, type TimerId, type Timers } from '@flotilla/ports';
+import {
+  Lane,
+  neverRare,
+  type PeerLinks,
+  type Random,
+  type RareBranches,
+  type TimerId,
+  type Timers,
+} from '@flotilla/ports';
 import { FrameKind, limits } from '@flotilla/wire';
 
 /** A question passes through this many stores at most: whoever is asked may know somebody better once. */
@@ -31,6 +39,7 @@ export class Forwarding {
   readonly #links: PeerLinks;
   readonly #timers: Timers;
   readonly #onQuestion: (from: StoreId, question: ForwardedQuestion) => void;
+  readonly #rare: RareBranches;
   readonly #pending = new Map<number, Pending>();
   #lastId: number;
 
@@ -39,10 +48,12 @@ export class Forwarding {
     timers: Timers,
     random: Random,
     onQuestion: (from: StoreId, question: ForwardedQuestion) => void,
+    rare: RareBranches = neverRare,
   ) {
     this.#links = links;
     this.#timers = timers;
     this.#onQuestion = onQuestion;
+    this.#rare = rare;
     // An answer to a question of this store's life before must not pass for the answer to one of now.
     this.#lastId = random.u32() * 2 ** 20;
   }
@@ -53,7 +64,8 @@ export class Forwarding {
     options: { readonly hops: number; readonly timeoutMs: number },
     done: (outcome: ForwardOutcome) => void,
   ): void {
-    if (options.hops >= HOPS_MAX || this.#pending.size >= PENDING_MAX) {
+    const isFull = this.#pending.size >= PENDING_MAX || this.#rare.take('question-unsent');
+    if (options.hops >= HOPS_MAX || isFull) {
       done({ kind: 'not-sent' });
       return;
     }
@@ -99,6 +111,7 @@ export class Forwarding {
   }
 
   #answer(storeId: StoreId, id: number, cold: Uint8Array): void {
+    if (this.#rare.take('answer-lost')) return;
     const out = new Writer(16 + cold.length);
     out.u53(id);
     out.raw(cold.length > limits.clientFrameBytes ? EMPTY_BYTES : cold);

@@ -1,5 +1,5 @@
 import type { Replica } from '@flotilla/host';
-import type { Clock, PeerLinks } from '@flotilla/ports';
+import { type Clock, neverRare, type PeerLinks, type RareBranches } from '@flotilla/ports';
 
 /** How far ahead of the stores' median a stamp may be, ms. */
 const AHEAD_MAX_MS = 2_000;
@@ -11,12 +11,14 @@ const AHEAD_MAX_MS = 2_000;
 export class Stamps {
   readonly #clock: Clock;
   readonly #links: PeerLinks;
+  readonly #rare: RareBranches;
   readonly #last = new WeakMap<Replica, number>();
   #aheadMs = 0;
 
-  constructor(clock: Clock, links: PeerLinks) {
+  constructor(clock: Clock, links: PeerLinks, rare: RareBranches = neverRare) {
     this.#clock = clock;
     this.#links = links;
+    this.#rare = rare;
   }
 
   /** Takes the offsets of the connected stores; called now and then, not per entry. */
@@ -47,7 +49,8 @@ export class Stamps {
 
   /** Next stamp of a group whose machine has applied everything up to `applied`. */
   next(replica: Replica, appliedStamp: number): number {
-    const stamp = Math.max(this.nowMs(), appliedStamp, this.#last.get(replica) ?? 0);
+    const before = Math.max(appliedStamp, this.#last.get(replica) ?? 0);
+    const stamp = this.#rare.take('stamp-of-before') ? before : Math.max(this.nowMs(), before);
     this.#last.set(replica, stamp);
     return stamp;
   }

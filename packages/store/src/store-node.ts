@@ -73,7 +73,7 @@ export class StoreNode {
       this.stop();
       options.onFatal(`a commit of the state failed: ${cause.message}`, 70);
     });
-    this.#stamps = new Stamps(ports.clock, ports.links);
+    this.#stamps = new Stamps(ports.clock, ports.links, ports.rare);
     this.#sessionRandom = ports.random.fork('sessions');
     const now = (): number => ports.clock.monoMs();
     const config = (): ClusterConfig => this.#holder.config;
@@ -94,7 +94,7 @@ export class StoreNode {
     this.#moves = new Moves({
       ...{ storeId: options.storeId, host, links: ports.links, timers: ports.timers, hasher: ports.hasher },
       ...{ log: ports.log, meter: ports.meter, random: ports.random.fork('moves') },
-      ...{ now, config, stampFor, command },
+      ...{ now, config, stampFor, command, rare: ports.rare },
       tuning: { ...moveTuning, ...options.moveTuning },
     });
     this.#service = new RpcService({
@@ -106,6 +106,7 @@ export class StoreNode {
       stamps: this.#stamps,
       throttle: this.#moves.throttle,
       now,
+      rare: ports.rare,
       storeId: options.storeId,
       clusterId: () => this.#clusterId,
       wallMs: () => ports.clock.wallMs(),
@@ -133,6 +134,7 @@ export class StoreNode {
       (from, question) => {
         this.#router.fromStore(from, question.cold, question.hops, question.answer);
       },
+      ports.rare,
     );
     const moves = (): readonly MoveProgress[] => this.moves();
     const loads = new LoadMeter(host, now);
@@ -172,6 +174,7 @@ export class StoreNode {
       holder: this.#holder,
       peers: () => [...host.connectedPeers()].map((peer) => peer.storeId),
       now,
+      rare: ports.rare,
     });
     const { storeId, incarnation, address, addressVersion, zone } = options;
     this.#keeper = new ReplicaKeeper({
@@ -183,7 +186,7 @@ export class StoreNode {
       this.#subscriber,
       new Registrar({ self: { storeId, incarnation, address, addressVersion, zone }, config, now, command }),
       this.#moves,
-      new UpkeepDriver({ host, now, nowStamp: () => this.#stamps.nowMs(), stampFor }),
+      new UpkeepDriver({ host, now, nowStamp: () => this.#stamps.nowMs(), stampFor, rare: ports.rare }),
       ...[loads, watch],
       new AutoRebalance({
         now,

@@ -8,6 +8,7 @@ import {
   moveFaultKinds,
   type ScheduledFault,
 } from './world/faults.ts';
+import { drawOpenPoints, type OpenPoints } from './world/rare-dice.ts';
 
 /**
  * Everything of a run that is decided before it begins, as data: what was drawn can be printed, written to a
@@ -20,6 +21,8 @@ export interface Schedule {
   readonly founding: readonly ScheduledFault[];
   /** Times count from half a second after the cluster was ready. */
   readonly faults: readonly ScheduledFault[];
+  /** Points of the sources at which the rare branch may be taken, each with its chance. */
+  readonly rare: OpenPoints;
 }
 
 /** What may happen to stores that are just about to meet, and for how long. */
@@ -62,6 +65,7 @@ export function drawSchedule(options: SimulationOptions): Schedule {
     shape,
     founding: isStormy ? draw('founding faults', FOUNDING_STORM_MS, early, []) : [],
     faults: draw('faults', seconds * 1_000, options.faults ?? fitting, callers),
+    rare: drawOpenPoints(random.fork('rare points')),
   };
 }
 

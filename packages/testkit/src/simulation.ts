@@ -59,6 +59,8 @@ export interface SimulationResult {
   /** Commands that were sent once more after they had been executed. */
   readonly echoes: number;
   readonly moves: MoveCounts;
+  /** How often the rare branch was taken, by point. */
+  readonly rare: Readonly<Record<string, number>>;
   /** From the end of all faults until everything was as it should be. */
   readonly recoveryMs: number;
   /** What was decided before the run began: the same options with it are the same run. */
@@ -136,13 +138,12 @@ class Simulation {
     });
     const { world } = this.#cluster;
     world.events.listener = options.trace;
+    world.rare.open(this.#schedule.rare);
     this.#hand = new FaultHand(this.#cluster);
     this.#cluster.entries.onStep = (store, step, asLeader) => this.#hand.stepApplied(store, step, asLeader);
     this.#recorder = new Recorder(world.events, () => world.time.monoMs());
     this.#random = world.random.fork('simulation');
-    // Few operations per key keep the search for an order short.
-    const { seconds } = options;
-    this.#keys = keySpace(seconds + 4, Math.ceil(seconds / 5) + 2, Math.ceil(seconds / 5) + 2);
+    this.#keys = keySpace(shape.registers, shape.lists, shape.counters);
   }
 
   run(): void {
@@ -266,6 +267,7 @@ class Simulation {
   #recover(): void {
     this.#cluster.world.events.tell('all faults end');
     this.#hand.rest();
+    this.#cluster.world.rare.rest();
     this.#echo?.stop();
     this.#cluster.heal();
     for (const caller of [...this.#workers, ...this.#operators]) caller.stop();
@@ -308,6 +310,7 @@ class Simulation {
       strikes: this.#hand.strikes,
       echoes: this.#echo?.count ?? 0,
       moves: world.tally.counts,
+      rare: Object.fromEntries(world.rare.taken),
       recoveryMs: this.#recoveryMs,
       schedule: this.#schedule,
       failure,

@@ -167,6 +167,7 @@ export class ClientCore implements LinkOwner {
 
   /** Several stores push the same change; one that fits no more is asked for as a whole. */
   onConfigDelta(bytes: Uint8Array): void {
+    if (this.ports.rare?.take('config-missed') === true) return;
     const outcome = this.routes.takeDelta(bytes);
     if (outcome === 'taken') this.#onRoutes();
     else if (outcome === 'gap') this.#needConfig();

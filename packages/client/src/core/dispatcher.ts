@@ -1,5 +1,5 @@
 import type { Outcome } from '@flotilla/base';
-import type { TimerId } from '@flotilla/ports';
+import { neverRare, type RareBranches, type TimerId } from '@flotilla/ports';
 import { FrameKind, shardOf } from '@flotilla/wire';
 import { Answers } from './answers.ts';
 import { RetryBudget } from './back-off.ts';
@@ -53,6 +53,7 @@ export class Dispatcher {
   readonly budget: RetryBudget = new RetryBudget();
   readonly #groups = new Map<number, Group>();
   readonly #answers: Answers;
+  readonly #rare: RareBranches;
   /** Lanes in which something waits. */
   readonly #backlog = new Set<Lane>();
   readonly #batches = new Set<Batch>();
@@ -71,6 +72,7 @@ export class Dispatcher {
 
   constructor(parts: DispatcherParts) {
     this.ports = parts.ports;
+    this.#rare = parts.ports.rare ?? neverRare;
     this.settings = parts.settings;
     this.links = parts.links;
     this.routes = parts.routes;
@@ -307,8 +309,10 @@ export class Dispatcher {
     if (onTheirWay > 0) {
       // The first answer will say whether this store leads at all.
       if (lane.needsLeader && !group.confirmed) return false;
-      if (lane.length < 1 << (onTheirWay - 1)) return false;
+      if (lane.length < 1 << (onTheirWay - 1) || this.#rare.take('window-of-one')) return false;
     }
+    if (lane.needsLeader && this.#rare.take('leader-forgotten')) group.forgetLeader();
+    if (!lane.needsLeader && this.#rare.take('other-replica')) lane.turn++;
     const choice = chooseTarget(lane, this.links, now);
     if ('link' in choice) {
       const room = this.settings.inFlightMax - choice.link.inFlight;
@@ -357,8 +361,9 @@ export class Dispatcher {
   #send(lane: Lane, link: Link, room: number, now: number): boolean {
     const { settings } = this;
     const isProbe = lane.needsLeader && !lane.group.confirmed;
+    const isOne = this.#rare.take('batch-of-one');
     const most = Math.min(
-      room,
+      isOne ? 1 : room,
       settings.batchCommandsMax,
       isProbe ? tuning.probeCommands : Number.MAX_SAFE_INTEGER,
     );

@@ -1,4 +1,5 @@
 import { DecodeError, must, Reader, type StoreId, type Writer } from '@flotilla/base';
+import type { RarePoint } from '@flotilla/ports';
 import {
   type BatchReply,
   type ClientWelcome,
@@ -123,7 +124,8 @@ export class Link implements ChannelEvents {
     if (channel === undefined || !channel.isOpen) return;
     const silent = nowMs - channel.heardMs;
     const isBusy = this.pending.size > 0;
-    if (silent >= (isBusy ? tuning.deadBusy : tuning.deadIdle)) {
+    const isDead = silent >= (isBusy ? tuning.deadBusy : tuning.deadIdle);
+    if (isDead || this.#takes('link-given-up')) {
       channel.fail('lost', `the store was silent for ${Math.round(silent)} ms`);
       return;
     }
@@ -137,8 +139,8 @@ export class Link implements ChannelEvents {
   freshSession(nowMs: number): Session | undefined {
     const session = this.session;
     const isFresh = session?.isFresh(nowMs) === true;
-    if (!isFresh || nowMs - (session as Session).bornMs >= tuning.renewAt * sessionLimits.use)
-      this.renew(nowMs);
+    const isOld = !isFresh || nowMs - (session as Session).bornMs >= tuning.renewAt * sessionLimits.use;
+    if (isOld || this.#takes('session-renewed-early')) this.renew(nowMs);
     return isFresh ? session : undefined;
   }
 
@@ -206,7 +208,9 @@ export class Link implements ChannelEvents {
       const from = new Reader(body);
       while (from.remaining > 0) {
         const reply = readBatchReply(from, makeReader);
-        this.#takePending(reply.request)?.onReply(reply);
+        const pending = this.#takePending(reply.request);
+        if (this.#takes('reply-lost')) pending?.onLost('its answer was lost');
+        else pending?.onReply(reply);
       }
       this.#owner.onReplies();
     } else if (kind === FrameKind.adminReply) {
@@ -229,9 +233,14 @@ export class Link implements ChannelEvents {
     this.lastEnd = end;
     this.lastAddress = channel.address;
     this.#turn++;
-    this.#retryAtMs = now + fullJitterMs(this.#owner.ports.random, this.#failures++);
+    const pauseMs = fullJitterMs(this.#owner.ports.random, this.#failures++);
+    this.#retryAtMs = this.#takes('dial-without-pause') ? now : now + pauseMs;
     this.#loseAll(end.reason);
     this.#owner.onDown(this);
+  }
+
+  #takes(point: RarePoint): boolean {
+    return this.#owner.ports.rare?.take(point) === true;
   }
 
   #dial(nowMs: number): void {

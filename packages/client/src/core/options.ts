@@ -1,5 +1,5 @@
 import { assert } from '@flotilla/base';
-import type { Clock, ColdCodec, Hasher, Network, Random, Timers } from '@flotilla/ports';
+import type { Clock, ColdCodec, Hasher, Network, Random, RareBranches, Timers } from '@flotilla/ports';
 import { limits } from '@flotilla/wire';
 
 /** Everything the core knows of the world. */
@@ -10,6 +10,7 @@ export interface ClientPorts {
   readonly random: Random;
   readonly hasher: Hasher;
   readonly coldCodec: ColdCodec;
+  readonly rare?: RareBranches | undefined;
 }
 
 export interface ClientOptions {

@@ -1,5 +1,5 @@
 import { Reader, type StoreId, Writer } from '@flotilla/base';
-import { Lane, type PeerLinks } from '@flotilla/ports';
+import { Lane, neverRare, type PeerLinks, type RareBranches } from '@flotilla/ports';
 import { FrameKind, limits } from '@flotilla/wire';
 import type { ConfigHolder } from '../config-holder.ts';
 
@@ -14,6 +14,7 @@ export class ConfigSubscriber {
   readonly #holder: ConfigHolder;
   readonly #peers: () => readonly StoreId[];
   readonly #now: () => number;
+  readonly #rare: RareBranches;
   #askedAt: number = Number.NEGATIVE_INFINITY;
   #turn = 0;
 
@@ -22,14 +23,18 @@ export class ConfigSubscriber {
     readonly holder: ConfigHolder;
     readonly peers: () => readonly StoreId[];
     readonly now: () => number;
+    readonly rare?: RareBranches | undefined;
   }) {
     this.#links = options.links;
     this.#holder = options.holder;
     this.#peers = options.peers;
     this.#now = options.now;
+    this.#rare = options.rare ?? neverRare;
     this.#holder.onChange(({ encoded, delta }) => {
       for (const storeId of this.#peers()) {
-        if (delta === undefined) this.#push(storeId, FrameKind.config, encoded);
+        if (this.#rare.take('config-push-skipped')) continue;
+        if (delta === undefined || this.#rare.take('config-push-whole'))
+          this.#push(storeId, FrameKind.config, encoded);
         else this.#push(storeId, FrameKind.configDelta, delta);
       }
     });
@@ -37,7 +42,7 @@ export class ConfigSubscriber {
 
   tick(): void {
     const now = this.#now();
-    if (now - this.#askedAt < ASK_MS) return;
+    if (now - this.#askedAt < ASK_MS && !this.#rare.take('config-asked-again')) return;
     this.#askedAt = now;
     const peers = this.#peers();
     const peer = peers[this.#turn++ % Math.max(1, peers.length)];

@@ -1,5 +1,6 @@
 import type { Host, Replica } from '@flotilla/host';
 import { DataGroup } from '@flotilla/kv';
+import { neverRare, type RareBranches } from '@flotilla/ports';
 import { stampEntry } from '@flotilla/wire';
 import { QuietProposal } from '../controller-proposal.ts';
 
@@ -10,6 +11,7 @@ export interface UpkeepOptions {
   readonly now: () => number;
   readonly nowStamp: () => number;
   readonly stampFor: (replica: Replica) => number;
+  readonly rare?: RareBranches | undefined;
 }
 
 /**
@@ -27,7 +29,8 @@ export class UpkeepDriver {
 
   tick(): void {
     const now = this.#options.now();
-    if (now - this.#lastAt < PERIOD_MS) return;
+    const { rare = neverRare } = this.#options;
+    if (now - this.#lastAt < PERIOD_MS && !rare.take('upkeep-early')) return;
     this.#lastAt = now;
     for (const replica of this.#options.host.replicas()) {
       const { machine, group } = replica;

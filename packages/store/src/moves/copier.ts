@@ -51,7 +51,7 @@ export class Copier {
   isCatchingUp = false;
   readonly #order: MoveOrder;
   readonly #parts: CopierParts;
-  readonly #line = new CopyLine();
+  readonly #line: CopyLine;
   readonly #sources: Sources;
   /** Who said what is open. */
   #toldBy: StoreId | undefined;
@@ -66,8 +66,9 @@ export class Copier {
   constructor(order: MoveOrder, parts: CopierParts) {
     this.#order = order;
     this.#parts = parts;
-    const { storeId, links } = parts.world;
-    this.#sources = new Sources(storeId, (id) => links.isUp(id));
+    const { storeId, links, rare } = parts.world;
+    this.#line = new CopyLine(rare);
+    this.#sources = new Sources(storeId, (id) => links.isUp(id), rare);
   }
 
   /** Nothing is on its way into the target's log. */
@@ -184,7 +185,9 @@ export class Copier {
         bucket.take(reply.page.length);
         facts.log.totalBytes = reply.totalBytes;
         this.#told(storeId, reply.openBytes);
-        if (reply.openBytes > world.tuning.catchUpBytes) this.isCatchingUp = true;
+        if (reply.openBytes > world.tuning.catchUpBytes || world.rare?.take('catch-up-first') === true) {
+          this.isCatchingUp = true;
+        }
         this.#arrived(source, storeId, pieceOfPage(reply.page, place, this.#order, world.hasher));
         return;
       case Verdict.changes:
@@ -264,7 +267,8 @@ export class Copier {
     if (piece.step.step !== MoveStep.importDelta) return;
     this.rounds.took(piece.bytes);
     this.#trimmable += piece.bytes;
-    if (this.#trimmable >= world.tuning.trimBytes && !facts.isPastFreeze) this.#trim(source, piece.after.pos);
+    const isMuch = this.#trimmable >= world.tuning.trimBytes || world.rare?.take('trim-at-once') === true;
+    if (isMuch && !facts.isPastFreeze) this.#trim(source, piece.after.pos);
   }
 
   /** What is applied in the target is never asked for again, so the source need not remember it. */

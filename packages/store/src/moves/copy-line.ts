@@ -1,4 +1,5 @@
 import { assert } from '@flotilla/base';
+import { neverRare, type RareBranches } from '@flotilla/ports';
 import { MoveAnswer, type MoveStepReply, StepFate } from '@flotilla/wire';
 import { type Piece, type Place, samePlace } from './pieces.ts';
 
@@ -13,11 +14,16 @@ const BYTES_MAX = 1_048_576;
  * out, and the copy goes on from what is applied.
  */
 export class CopyLine {
+  readonly #rare: RareBranches;
   readonly #flights: Piece[] = [];
   #bytes = 0;
   #held: Piece | undefined;
   /** Pieces behind one that failed fit no more. */
   #isBroken = false;
+
+  constructor(rare: RareBranches = neverRare) {
+    this.#rare = rare;
+  }
 
   get isIdle(): boolean {
     return this.#flights.length === 0 && this.#held === undefined;
@@ -71,6 +77,7 @@ export class CopyLine {
   }
 
   #fits(bytes: number): boolean {
+    if (this.#rare.take('copy-line-of-one')) return false;
     return this.#flights.length < PIECES_MAX && this.#bytes + bytes <= BYTES_MAX;
   }
 }

@@ -180,6 +180,10 @@ export class MoveDriver {
 
   #giveTurn(each: Tracked, turn: Turn, movesMax: number): void {
     if (turn === 'runs') {
+      if (each.run !== undefined && this.#world.rare?.take('move-run-begun-anew') === true) {
+        each.run.stop();
+        each.run = undefined;
+      }
       each.run ??= this.#start(each);
       return;
     }

@@ -168,8 +168,13 @@ export class MoveRun {
       isCatchingUp: this.#copier.isCatchingUp,
       isImporting: !this.#copier.isIdle,
       holdsLease: this.#parts.world.host.isSureToLead(replica),
-      hasCommitted: this.#now - this.#committedAtMs < COMMIT_FRESH_MS,
+      hasCommitted: this.#hasCommitted,
     };
+  }
+
+  get #hasCommitted(): boolean {
+    const isFresh = this.#now - this.#committedAtMs < COMMIT_FRESH_MS;
+    return isFresh && this.#parts.world.rare?.take('proof-wanted') !== true;
   }
 
   #end(where: 'source' | 'target'): void {
@@ -328,6 +333,7 @@ export class MoveRun {
   #takeLast(delta: Uint8Array, facts: FrozenFacts): void {
     const place = this.#place();
     if (place === undefined || !place.isComplete) return;
+    if (this.#parts.world.rare?.take('last-changes-asked-for') === true) return;
     const isAll = delta.length === 0 && place.pos === facts.revision;
     if (isAll || this.#copier.take(this.#scene.source, delta, place)) this.#activate(facts);
   }

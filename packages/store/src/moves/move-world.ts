@@ -1,6 +1,6 @@
 import type { StoreId } from '@flotilla/base';
 import type { Host, Replica } from '@flotilla/host';
-import type { Hasher, LogSink, Meter, PeerLinks, Random, Timers } from '@flotilla/ports';
+import type { Hasher, LogSink, Meter, PeerLinks, Random, RareBranches, Timers } from '@flotilla/ports';
 import type { AdminReply, ClusterConfig } from '@flotilla/wire';
 import type { InternalCommand } from '../admin/changes.ts';
 import type { MoveTuning } from './move-tuning.ts';
@@ -22,4 +22,5 @@ export interface MoveWorld {
   readonly stampFor: (replica: Replica) => number;
   /** Asks the controller; a failure may mean that nobody knows what became of it. */
   readonly command: (command: InternalCommand, done: (reply: AdminReply) => void) => void;
+  readonly rare?: RareBranches | undefined;
 }

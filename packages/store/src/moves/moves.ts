@@ -31,15 +31,15 @@ export class Moves {
   #isPlanDue = false;
 
   constructor(world: MoveWorld) {
-    const { storeId, host, links, timers, random, meter, stampFor, now } = world;
+    const { storeId, host, links, timers, random, meter, stampFor, now, rare } = world;
     this.#world = world;
     const refusals = meter.counter(
       'writes_throttled_total',
       'Writes that were told to come again, because their shard moves and its copy has to get ahead of them.',
     );
     this.throttle = new Throttle(now, refusals);
-    this.#sourceDesk = new SourceDesk({ host, links, timers, throttle: this.throttle });
-    this.#stepDesk = new StepDesk({ host, links, stampFor });
+    this.#sourceDesk = new SourceDesk({ host, links, timers, throttle: this.throttle, rare });
+    this.#stepDesk = new StepDesk({ host, links, stampFor, rare });
     const desks = { sourceDesk: this.#sourceDesk, stepDesk: this.#stepDesk };
     this.#calls = new MoveCalls({ storeId, host, links, timers, random, ...desks });
     this.#driver = new MoveDriver(world, this.#calls, () => this.#wake());

@@ -1,7 +1,7 @@
 import { type GroupName, groupNameText, type StoreId, sameGroup } from '@flotilla/base';
 import type { Host, Replica } from '@flotilla/host';
 import { DataGroup } from '@flotilla/kv';
-import { Lane, type PeerLinks, type Timers } from '@flotilla/ports';
+import { Lane, type PeerLinks, type RareBranches, type Timers } from '@flotilla/ports';
 import {
   AskKind,
   decodeMoveAsk,
@@ -30,6 +30,7 @@ export interface SourceDeskOptions {
   readonly links: PeerLinks;
   readonly timers: Timers;
   readonly throttle: Throttle;
+  readonly rare?: RareBranches | undefined;
 }
 
 /**
@@ -61,7 +62,8 @@ export class SourceDesk {
     }
     const name = `${groupNameText(group)} ${question.moveId} ${question.shard}`;
     const former = this.#waiting.get(name);
-    if (former === undefined && this.#waiting.size >= WAITING_MAX) {
+    const isFull = this.#waiting.size >= WAITING_MAX || this.#options.rare?.take('desk-busy') === true;
+    if (former === undefined && isFull) {
       answer({ verdict: Verdict.busy, retryAfterMs: BUSY_RETRY_MS });
       return;
     }

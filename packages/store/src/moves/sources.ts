@@ -1,4 +1,5 @@
 import type { StoreId } from '@flotilla/base';
+import { neverRare, type RareBranches } from '@flotilla/ports';
 import type { ReplicaPlace } from '@flotilla/wire';
 
 /**
@@ -8,13 +9,15 @@ import type { ReplicaPlace } from '@flotilla/wire';
 export class Sources {
   readonly #own: StoreId;
   readonly #isUp: (storeId: StoreId) => boolean;
+  readonly #rare: RareBranches;
   /** Until when a store is left alone. As many as the group has replicas. */
   readonly #avoided = new Map<StoreId, number>();
   #last: StoreId | undefined;
 
-  constructor(own: StoreId, isUp: (storeId: StoreId) => boolean) {
+  constructor(own: StoreId, isUp: (storeId: StoreId) => boolean, rare: RareBranches = neverRare) {
     this.#own = own;
     this.#isUp = isUp;
+    this.#rare = rare;
   }
 
   /** Undefined while none of them can be asked. */
@@ -22,6 +25,7 @@ export class Sources {
     const canAsk = (storeId: StoreId): boolean =>
       (storeId === this.#own || this.#isUp(storeId)) && (this.#avoided.get(storeId) ?? 0) <= nowMs;
     const able = replicas.map((place) => place.storeId).filter(canAsk);
+    if (this.#rare.take('copy-from-last')) return able.includes(leader ?? '') ? leader : able.at(-1);
     // Whoever answered last answers again, but a leader only as long as nobody else can.
     const isGood = this.#last !== undefined && this.#last !== leader && able.includes(this.#last);
     const picked = able.includes(this.#own)

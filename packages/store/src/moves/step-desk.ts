@@ -1,7 +1,7 @@
 import { DecodeError, type GroupName, type StoreId, sameGroup } from '@flotilla/base';
 import type { Host, Replica } from '@flotilla/host';
 import { DataGroup } from '@flotilla/kv';
-import { Lane, type PeerLinks } from '@flotilla/ports';
+import { Lane, type PeerLinks, type RareBranches } from '@flotilla/ports';
 import {
   decodeMoveStepAsk,
   encodeMoveStepReply,
@@ -30,6 +30,7 @@ export interface StepDeskOptions {
   readonly host: Host;
   readonly links: PeerLinks;
   readonly stampFor: (replica: Replica) => number;
+  readonly rare?: RareBranches | undefined;
 }
 
 /** Takes steps that the driver of another group, or the controller's leader, wants in the log of a group here. */
@@ -60,7 +61,7 @@ export class StepDesk {
       answer({ fate: StepFate.notLeader, leader: '' });
     } else if (!replica.isLeader) {
       answer({ fate: StepFate.notLeader, leader: replica.leaderStore() ?? '' });
-    } else if (this.#open >= OPEN_MAX) {
+    } else if (this.#open >= OPEN_MAX || this.#options.rare?.take('step-refused') === true) {
       answer({ fate: StepFate.overloaded, retryAfterMs: RETRY_MS });
     } else {
       this.#open++;

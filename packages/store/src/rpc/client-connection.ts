@@ -1,5 +1,14 @@
-import { DecodeError, Writer } from '@flotilla/base';
-import type { Hasher, LogSink, Socket, SocketHandler, TimerId, Timers } from '@flotilla/ports';
+import { DecodeError, EMPTY_BYTES, Writer } from '@flotilla/base';
+import {
+  type Hasher,
+  type LogSink,
+  neverRare,
+  type RareBranches,
+  type Socket,
+  type SocketHandler,
+  type TimerId,
+  type Timers,
+} from '@flotilla/ports';
 import {
   beginFrame,
   FRAME_HEADER_BYTES,
@@ -35,6 +44,7 @@ export interface ConnectionOwner {
   readonly onClosed: (connection: ClientConnection) => void;
   /** The connection has replies to send at the end of this turn. */
   readonly onReplies: (connection: ClientConnection) => void;
+  readonly rare?: RareBranches | undefined;
 }
 
 /**
@@ -44,6 +54,7 @@ export interface ConnectionOwner {
 export class ClientConnection implements SocketHandler {
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
+  readonly #rare: RareBranches;
   readonly #replies: Writer = new Writer(1024);
   #state: 'greeting' | 'open' | 'closed' = 'greeting';
   #helloTimer: TimerId;
@@ -55,6 +66,7 @@ export class ClientConnection implements SocketHandler {
   constructor(owner: ConnectionOwner, socket: Socket) {
     this.#owner = owner;
     this.#socket = socket;
+    this.#rare = owner.rare ?? neverRare;
     this.#helloTimer = owner.timers.set(HELLO_MS, () => this.#cut('no hello in time'));
     beginFrame(this.#replies);
   }
@@ -102,7 +114,8 @@ export class ClientConnection implements SocketHandler {
       beginFrame(this.#replies);
       return;
     }
-    if (this.#replies.length > REPLY_BYTES_SOFT) this.flush();
+    const isFull = this.#replies.length > REPLY_BYTES_SOFT;
+    if (isFull || this.#rare.take('reply-at-once')) this.flush();
     else this.#owner.onReplies(this);
   }
 
@@ -115,13 +128,15 @@ export class ClientConnection implements SocketHandler {
   }
 
   #cutIfSlow(): void {
-    if (this.#socket.bufferedBytes > BUFFERED_BYTES_MAX) this.#cut('it does not read its replies');
+    const isSlow = this.#socket.bufferedBytes > BUFFERED_BYTES_MAX;
+    if (isSlow || this.#rare.take('client-cut')) this.#cut('it does not read its replies');
   }
 
   /** The delta alone, if this client was last told the config that it starts from. */
   pushConfig(change: ConfigChange): void {
-    if (this.#state !== 'open') return;
-    if (change.delta !== undefined && this.#toldConfig === change.from) {
+    if (this.#state !== 'open' || this.#rare.take('client-config-skipped')) return;
+    const isNext = change.delta !== undefined && this.#toldConfig === change.from;
+    if (isNext && !this.#rare.take('client-config-whole')) {
       this.sendFrame(FrameKind.configDelta, change.delta);
     } else {
       this.sendFrame(FrameKind.config, change.encoded);
@@ -184,7 +199,7 @@ export class ClientConnection implements SocketHandler {
       protocol: version,
       clusterId: owner.clusterId(),
       storeId: owner.storeId,
-      session: owner.newSession(),
+      session: this.#rare.take('session-withheld') ? EMPTY_BYTES : owner.newSession(),
       wallMs: owner.wallMs(),
       config: config.encoded,
     });

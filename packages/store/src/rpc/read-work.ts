@@ -17,7 +17,7 @@ import type { ClientConnection } from './client-connection.ts';
 import type { BatchOwner } from './write-batch.ts';
 
 /** Results of one batch of reads beyond this wait for another batch: a reply must fit its frame. */
-const RESULT_BYTES_SOFT = 2_097_152;
+export const RESULT_BYTES_SOFT = 2_097_152;
 
 /**
  * A client's batch of reads. It is walked anew at each evaluation: on the way it holds no decoded reads and
@@ -30,6 +30,7 @@ export class ReadWork implements ReadBatch {
   readonly #head: ReadHead;
   readonly #body: Uint8Array;
   readonly #bodyAt: number;
+  readonly #bytesMax: number;
   readonly #deadline: number;
   #out: Writer | undefined;
 
@@ -37,7 +38,12 @@ export class ReadWork implements ReadBatch {
     owner: BatchOwner,
     replica: Replica,
     connection: ClientConnection,
-    request: { readonly head: ReadHead; readonly body: Uint8Array; readonly at: number },
+    request: {
+      readonly head: ReadHead;
+      readonly body: Uint8Array;
+      readonly at: number;
+      readonly bytesMax: number;
+    },
     nowMs: number,
   ) {
     this.#owner = owner;
@@ -46,6 +52,7 @@ export class ReadWork implements ReadBatch {
     this.#head = request.head;
     this.#body = request.body;
     this.#bodyAt = request.at;
+    this.#bytesMax = request.bytesMax;
     this.#deadline = nowMs + request.head.timeLeftMs;
   }
 
@@ -61,7 +68,7 @@ export class ReadWork implements ReadBatch {
       const read = blankRead();
       for (let at = 0; at < this.#head.count; at++) {
         readRead(from, read);
-        if (out.length > RESULT_BYTES_SOFT) writeWait(out, Status.notReady, 0);
+        if (out.length > this.#bytesMax) writeWait(out, Status.notReady, 0);
         else machine.read(read, out);
       }
       from.expectEnd();

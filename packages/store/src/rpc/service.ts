@@ -2,7 +2,7 @@ import { Reader, type Writer } from '@flotilla/base';
 import { ControllerGroup } from '@flotilla/controller';
 import type { Host, Replica } from '@flotilla/host';
 import { DataGroup, prepareBatch } from '@flotilla/kv';
-import type { Hasher, PeerLinks, Socket, SocketHandler } from '@flotilla/ports';
+import type { Hasher, PeerLinks, RarePoint, Socket, SocketHandler } from '@flotilla/ports';
 import {
   BatchStatus,
   FrameKind,
@@ -20,7 +20,7 @@ import type { ConfigChange } from '../config-holder.ts';
 import type { Throttle } from '../moves/throttle.ts';
 import type { Stamps } from '../stamps.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
-import { ReadWork } from './read-work.ts';
+import { RESULT_BYTES_SOFT, ReadWork } from './read-work.ts';
 import { type BatchOwner, WriteBatch } from './write-batch.ts';
 
 export interface ServiceOptions extends Omit<ConnectionOwner, 'onFrame' | 'onClosed' | 'onReplies'> {
@@ -50,7 +50,8 @@ export class RpcService implements BatchOwner {
   }
 
   accept(socket: Socket): SocketHandler | undefined {
-    if (this.#draining || this.#connections.size >= limits.connections) return undefined;
+    const isFull = this.#connections.size >= limits.connections || this.#takes('client-turned-away');
+    if (this.#draining || isFull) return undefined;
     const connection = new ClientConnection(
       {
         ...this.#options,
@@ -160,7 +161,8 @@ export class RpcService implements BatchOwner {
       return;
     }
     const now = this.#options.now();
-    const work = new ReadWork(this, replica, connection, { head, body, at: from.at }, now);
+    const bytesMax = this.#takes('read-page-cut') ? 0 : RESULT_BYTES_SOFT;
+    const work = new ReadWork(this, replica, connection, { head, body, at: from.at, bytesMax }, now);
     if (head.level === ReadLevel.stale) {
       this.#readStale(replica, work, connection, head.request, head.maxAgeMs, now);
     } else if (head.level === ReadLevel.linearizable && !replica.isLeader) {
@@ -179,13 +181,17 @@ export class RpcService implements BatchOwner {
     now: number,
   ): void {
     const staleness = replica.stalenessMs(now);
-    if (staleness <= maxAgeMs) {
+    if (staleness <= maxAgeMs && !this.#takes('stale-read-refused')) {
       this.#options.host.readNow(replica, work);
       return;
     }
     const why = `this replica may be ${Number.isFinite(staleness) ? Math.ceil(staleness) : 'any'} ms behind`;
     writeBatchWait(connection.replies, request, BatchStatus.notNow, 50, why);
     connection.replied();
+  }
+
+  #takes(point: RarePoint): boolean {
+    return this.#options.rare?.take(point) === true;
   }
 
   /** The replica that the batch is for; undefined if it was answered. */

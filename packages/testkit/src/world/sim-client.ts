@@ -43,6 +43,7 @@ export class SimClient {
       random: random.fork('core'),
       hasher: world.hasher,
       coldCodec: new PlainColdCodec(),
+      rare: world.rare.of(id),
     };
     this.core = parts.makeCore?.(ports, options) ?? new ClientCore(ports, options);
   }

@@ -93,7 +93,7 @@ export class SimStore {
     const name = this.#random.fork('incarnation');
     this.#incarnation = hexEncode(Uint8Array.from({ length: 8 }, () => name.below(256)));
     this.#clock = this.#bootClock(world.time.wallMs() + options.wallOffsetMs);
-    this.#disk = { timers: world.time, delayMs: () => this.#syncMs() };
+    this.#disk = { timers: world.time, delayMs: () => this.#syncMs(), rare: world.rare.of(`disk ${id}`) };
     this.#log = new MemoryLogStore(this.#disk);
     this.#state = new MemoryStateStore(this.#disk);
   }
@@ -137,6 +137,7 @@ export class SimStore {
       world.events.mixBytes(EventKind.deliver, this.#lives, bytes);
     });
     const log = world.log(this.id);
+    const rare = world.rare.of(`${this.id} ${life}`);
     const watch = new StoreWatch(world.checker, world.contents, this.id);
     watch.opens(this.#log);
     const fabric = new Fabric({
@@ -156,6 +157,7 @@ export class SimStore {
       hasher: world.hasher,
       compressor: new RunLengthCompressor(),
       log,
+      rare,
     });
     const links = new ObservedLinks({
       inner: fabric,
@@ -185,6 +187,7 @@ export class SimStore {
         links,
         disk: { freeBytes: () => PLENTY, totalBytes: () => 2 * PLENTY },
         log,
+        rare,
         codec: new PlainColdCodec(),
         meter: world.meter,
       },

@@ -10,6 +10,7 @@ import { MoveTally } from '../checkers/moves/move-tally.ts';
 import { EventKind, EventLog } from './event-log.ts';
 import { MemoryMeter } from './memory-observers.ts';
 import type { FrameFaults } from './observed-links.ts';
+import { RareDice } from './rare-dice.ts';
 import { type LinkQuality, quietLinks, SimLinks } from './sim-links.ts';
 import { WatchedTime } from './watched-time.ts';
 
@@ -34,12 +35,14 @@ export class SimWorld {
   /** What links are like in this world when no fault is active. */
   readonly quality: LinkQuality;
   readonly meter: Meter = new MemoryMeter();
+  readonly rare: RareDice;
   /** How often each event was logged, by any node. */
   readonly logged: Map<string, number> = new Map();
 
   constructor(seed: number) {
     this.seed = seed;
     this.random = new Prng(seed);
+    this.rare = new RareDice(this.random.fork('rare'));
     this.events = new EventLog(() => this.time.monoMs());
     const character = this.random.fork('links');
     const delayMs = [0.05, 0.2, 0.5, 2][character.below(4)] as number;

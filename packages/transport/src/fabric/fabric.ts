@@ -2,6 +2,7 @@ import { assert, type StoreId } from '@flotilla/base';
 import {
   type Clock,
   Lane,
+  neverRare,
   type PeerHandler,
   type PeerIdentity,
   type PeerLinks,
@@ -79,6 +80,7 @@ export class Fabric implements PeerLinks {
       compressor: options.compressor,
       tuning: this.#tuning,
       traffic: this.traffic,
+      rare: options.rare ?? neverRare,
       opened: (link) => this.#opened(link),
       received: (link, kind, body) => this.#received(link, kind, body),
       closed: (link, reason) => this.#closed(link, reason),
@@ -247,7 +249,8 @@ export class Fabric implements PeerLinks {
     if (this.#state !== 'running' || !this.#wanted.has(storeId)) return;
     if (slot.link !== undefined || slot.dial !== undefined || slot.timer !== undefined) return;
     if (this.addressOf(storeId) === undefined) return;
-    slot.timer = this.#timers.set(slot.backoff.delayMs(), () => {
+    const delayMs = this.#owner.rare.take('peer-dialled-at-once') ? 0 : slot.backoff.delayMs();
+    slot.timer = this.#timers.set(delayMs, () => {
       slot.timer = undefined;
       const address = this.addressOf(storeId);
       if (slot.link !== undefined || slot.dial !== undefined || address === undefined) return;
@@ -270,7 +273,7 @@ export class Fabric implements PeerLinks {
   /** Seeds help a store that knows nobody, misses the address of somebody, or reaches nobody it knows. */
   #needsDiscovery(): boolean {
     if (this.#state !== 'running') return false;
-    if (this.knownStores().length === 0) return true;
+    if (this.knownStores().length === 0 || this.#owner.rare.take('seeds-asked')) return true;
     let reached = this.#wanted.size === 0;
     for (const storeId of this.#wanted) {
       if (this.addressOf(storeId) === undefined) return true;

@@ -4,6 +4,7 @@ import {
   type Compressor,
   type Hasher,
   Lane,
+  type RareBranches,
   type Socket,
   type SocketHandler,
   type TimerId,
@@ -32,6 +33,7 @@ export interface LinkOwner {
   readonly compressor: Compressor;
   readonly tuning: FabricTuning;
   readonly traffic: Traffic;
+  readonly rare: RareBranches;
   /** The socket of a dialled link works: time to say hello. */
   opened(link: Link): void;
   /** One frame, of a link in whatever phase. `DecodeError` from here closes the link. */
@@ -74,7 +76,7 @@ export class Link implements SocketHandler {
     this.lane = lane;
     this.dialled = dialled;
     this.heardAtMs = owner.clock.monoMs();
-    this.#packer = new Packer(owner.compressor, owner.tuning.packing);
+    this.#packer = new Packer(owner.compressor, owner.tuning.packing, owner.rare);
     this.#queue = new LaneQueue(0, 0);
   }
 
@@ -169,16 +171,19 @@ export class Link implements SocketHandler {
     assert(body.length <= limits.peerFrameBytes, () => `a body of ${body.length} bytes does not fit a frame`);
     const socket = this.#socket;
     if (this.phase !== 'up' || socket === undefined) return false;
+    const { rare, tuning, traffic } = this.#owner;
+    const waits = rare.take('frame-waits');
     // Checked before the work of framing: a full queue is when there is no time to waste.
-    if (this.#queue.isEmpty && socket.bufferedBytes < this.#owner.tuning.socketBytes) {
+    if (this.#queue.isEmpty && socket.bufferedBytes < tuning.socketBytes && !waits) {
       this.#hand(socket, this.#frame(kind, body));
       return true;
     }
-    if (!this.#queue.push(this.#frame(kind, body), urgency)) {
-      this.#owner.traffic.framesDropped++;
+    if (rare.take('frame-dropped') || !this.#queue.push(this.#frame(kind, body), urgency)) {
+      traffic.framesDropped++;
       return false;
     }
-    this.#flush();
+    if (waits) this.#flushLater();
+    else this.#flush();
     return true;
   }
 
@@ -210,12 +215,16 @@ export class Link implements SocketHandler {
   #flush(): void {
     const socket = this.#socket;
     if (socket === undefined || this.phase !== 'up') return;
-    const { tuning, timers } = this.#owner;
+    const { tuning } = this.#owner;
     while (!this.#queue.isEmpty && socket.bufferedBytes < tuning.socketBytes) {
       this.#hand(socket, this.#queue.shift() as Uint8Array);
     }
-    if (this.#queue.isEmpty || this.#drain !== undefined) return;
-    this.#drain = timers.set(tuning.drainPollMs, () => {
+    if (!this.#queue.isEmpty) this.#flushLater();
+  }
+
+  #flushLater(): void {
+    const { tuning, timers } = this.#owner;
+    this.#drain ??= timers.set(tuning.drainPollMs, () => {
       this.#drain = undefined;
       this.#flush();
     });

@@ -1,5 +1,15 @@
 import type { StoreId } from '@flotilla/base';
-import type { Clock, Compressor, Hasher, LogSink, Meter, Network, Random, Timers } from '@flotilla/ports';
+import type {
+  Clock,
+  Compressor,
+  Hasher,
+  LogSink,
+  Meter,
+  Network,
+  Random,
+  RareBranches,
+  Timers,
+} from '@flotilla/ports';
 import type { AddressEntry } from '@flotilla/wire';
 import type { FabricTuning } from './tuning.ts';
 
@@ -26,6 +36,7 @@ export interface FabricOptions {
   readonly compressor: Compressor;
   readonly log: LogSink;
   readonly meter?: Meter;
+  readonly rare?: RareBranches | undefined;
   readonly tuning?: Partial<FabricTuning>;
   /** Other than this release's own only in tests. */
   readonly protocol?: { readonly min: number; readonly max: number };

@@ -1,5 +1,5 @@
 import { Reader, Writer } from '@flotilla/base';
-import { type Compressor, Lane } from '@flotilla/ports';
+import { type Compressor, Lane, neverRare, type RareBranches } from '@flotilla/ports';
 import { limits } from '@flotilla/wire';
 
 /**
@@ -25,18 +25,21 @@ const HEAD_BYTES = 5;
 export class Packer {
   readonly #compressor: Compressor;
   readonly #rules: PackingRules;
+  readonly #rare: RareBranches;
   #skip = 0;
 
-  constructor(compressor: Compressor, rules: PackingRules) {
+  constructor(compressor: Compressor, rules: PackingRules, rare: RareBranches = neverRare) {
     this.#compressor = compressor;
     this.#rules = rules;
+    this.#rare = rare;
   }
 
   /** The packed body, or undefined if the frame should go as it is. */
   pack(lane: number, kind: number, body: Uint8Array, remoteAddress: string): Uint8Array | undefined {
     const { mode, consensusBytesMin, bulkBytesMin, bytesMax } = this.#rules;
     const isBulk = lane === Lane.bulk;
-    if (body.length < (isBulk ? bulkBytesMin : consensusBytesMin) || body.length > bytesMax) return undefined;
+    const isSmall = body.length < (isBulk ? bulkBytesMin : consensusBytesMin);
+    if ((isSmall && !this.#rare.take('frame-packed')) || body.length > bytesMax) return undefined;
     if (mode === 'off' || (mode === 'auto' && isLoopback(remoteAddress))) return undefined;
     if (this.#skip > 0) {
       this.#skip--;

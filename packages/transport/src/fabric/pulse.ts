@@ -1,4 +1,4 @@
-import type { Clock, TimerId, Timers } from '@flotilla/ports';
+import type { Clock, RareBranches, TimerId, Timers } from '@flotilla/ports';
 import { FrameKind } from '@flotilla/wire';
 import type { AddressBook } from './address-book.ts';
 import type { Link } from './link.ts';
@@ -10,6 +10,7 @@ export class Pulse {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #tuning: FabricTuning;
+  readonly #rare: RareBranches;
   readonly #book: AddressBook;
   readonly #clusterId: () => string;
   #tick: TimerId | undefined;
@@ -18,12 +19,14 @@ export class Pulse {
     readonly clock: Clock;
     readonly timers: Timers;
     readonly tuning: FabricTuning;
+    readonly rare: RareBranches;
     readonly book: AddressBook;
     readonly clusterId: () => string;
   }) {
     this.#clock = options.clock;
     this.#timers = options.timers;
     this.#tuning = options.tuning;
+    this.#rare = options.rare;
     this.#book = options.book;
     this.#clusterId = options.clusterId;
   }
@@ -46,7 +49,8 @@ export class Pulse {
   }
 
   ping(link: Link): void {
-    const addressBook = this.#book.changedSince(link.bookRevision);
+    const since = this.#rare.take('book-told-whole') ? 0 : link.bookRevision;
+    const addressBook = this.#book.changedSince(since);
     link.bookRevision = this.#book.revision;
     const ping = { sentMonoMs: this.#clock.monoMs(), clusterId: this.#clusterId(), addressBook };
     link.sendNow(FrameKind.ping, (out) => writePing(out, ping));
@@ -62,7 +66,9 @@ export class Pulse {
     const { pingMs, silentMs } = this.#tuning;
     // This process stood still itself; what the others said meanwhile still waits to be read.
     if (lateMs > pingMs) link.heardAtMs += lateMs;
-    if (this.#clock.monoMs() - link.heardAtMs >= silentMs) link.abort(`silent for ${silentMs} ms`);
+    const isSilent = this.#clock.monoMs() - link.heardAtMs >= silentMs;
+    if (isSilent || this.#rare.take('link-closed')) link.abort(`silent for ${silentMs} ms`);
+    else if (this.#rare.take('link-probed')) this.probe(link);
     else this.ping(link);
   }
 }
