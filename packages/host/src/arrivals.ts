@@ -103,10 +103,9 @@ export class Arrivals {
 
   #receive(storeId: StoreId, group: GroupName, message: Message): void {
     const replica = this.hearing(group, message.from, storeId);
-    if (replica === undefined || message.to !== replica.raftId) return;
+    if (replica === undefined || message.to !== replica.raftId || this.#isUnheard(message)) return;
     switch (message.kind) {
       case MessageKind.vote:
-        if (this.#rare.take('vote-request-unheard')) return;
         if (this.#isPromised(replica, message, storeId)) return;
         this.step(replica, message);
         if (replica.raft.term === message.term && replica.raft.vote === message.from) {
@@ -114,7 +113,6 @@ export class Arrivals {
         }
         return;
       case MessageKind.preVote: {
-        if (this.#rare.take('vote-request-unheard')) return;
         if (this.#isPromised(replica, message, storeId)) return;
         const grants = wouldGrantPreVote(replica, message);
         this.step(replica, message);
@@ -126,7 +124,7 @@ export class Arrivals {
         break;
       case MessageKind.timeoutNow:
         // It counts in exactly the term in which it was sent: later it would break somebody else's promise.
-        if (message.term !== replica.raft.term || this.#rare.take('timeout-now-unheard')) return;
+        if (message.term !== replica.raft.term) return;
         break;
       case MessageKind.snap:
       case MessageKind.heartbeat:
@@ -140,6 +138,12 @@ export class Arrivals {
       default:
     }
     this.step(replica, message);
+  }
+
+  #isUnheard({ kind }: Message): boolean {
+    if (kind === MessageKind.timeoutNow) return this.#rare.take('timeout-now-unheard');
+    const asksForVote = kind === MessageKind.vote || kind === MessageKind.preVote;
+    return asksForVote && this.#rare.take('vote-request-unheard');
   }
 
   /** Refuses a candidate while a promise holds, and says how long; the own term stays as it is. */

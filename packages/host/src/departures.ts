@@ -4,6 +4,8 @@ import type { Outbox } from './outbox.ts';
 import type { Replica } from './replica.ts';
 import type { SnapshotSender } from './snapshot-sender.ts';
 
+const NO_ECHO = { to: 0, term: 0, round: 0 };
+
 /** Messages of the cores on their way to other stores: heartbeats and their answers by frame, snapshots as streams. */
 export class Departures {
   readonly #outbox: Outbox;
@@ -42,15 +44,14 @@ export class Departures {
         });
         return;
       case MessageKind.heartbeatResp: {
-        const { echo } = replica;
+        const echo = this.#rare.take('promise-not-echoed') ? NO_ECHO : replica.echo;
         const isSame = echo.to === message.to && echo.term === message.term;
-        const isConfirmed = isSame && !this.#rare.take('promise-not-echoed');
         this.#outbox.addAck(store, {
           group: replica.group,
           from: message.from,
           to: message.to,
           term: message.term,
-          round: isConfirmed ? echo.round : 0,
+          round: isSame ? echo.round : 0,
           context: message.context,
         });
         return;

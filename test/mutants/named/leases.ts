@@ -82,7 +82,7 @@ export const leases: readonly Mutant[] = mutantsOf('host', [
     'promise-forgotten-by-a-restart',
     'a store that starts keeps back for as long as a promise lasts',
     LEASE,
-    host('clock.monoMs() + this.#tuning.promiseMs;', 'clock.monoMs();'),
+    host('clock.monoMs() + this.#parts.holdBackMs();', 'clock.monoMs();'),
   ],
   [
     'hold-back-lets-the-leader-pass',
