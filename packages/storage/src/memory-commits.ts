@@ -5,6 +5,8 @@ export interface MemoryWorld {
   readonly timers: Timers;
   /** How long the next sync takes; 0 completes it after the events of this turn. */
   readonly delayMs: () => number;
+  /** Nothing can be written while it says so. */
+  readonly isFull?: () => boolean;
   readonly rare?: RareBranches | undefined;
 }
 
@@ -34,6 +36,10 @@ export class MemoryCommits {
 
   get pendingCount(): number {
     return this.#pending.length;
+  }
+
+  get #isFull(): boolean {
+    return this.#world.isFull?.() === true;
   }
 
   get dead(): boolean {
@@ -72,7 +78,7 @@ export class MemoryCommits {
     );
     this.#dead = true;
     if (this.#timer !== undefined) this.#world.timers.clear(this.#timer);
-    if (this.#failure === undefined && this.#failNext === undefined) {
+    if (this.#failure === undefined && this.#failNext === undefined && !this.#isFull) {
       for (let at = 0; at < keep; at++) must(this.#pending[at], 'a pending commit').makeDurable();
     }
     this.#pending = [];
@@ -97,6 +103,7 @@ export class MemoryCommits {
 
   #complete(): void {
     const finished = this.#pending.splice(0, this.#syncing);
+    if (this.#isFull) this.#failNext ??= new Error('injected: no space left on device');
     if (this.#failure === undefined && this.#failNext !== undefined) this.#failure = this.#failNext;
     const failure = this.#failure;
     if (failure === undefined) for (const commit of finished) commit.makeDurable();

@@ -17,6 +17,10 @@ export interface Shape {
   readonly operatorPauseMs: number;
   /** What the moves into one store may copy per second; 0 is no limit. */
   readonly moveBytesPerSecond: number;
+  /** How many keys of each kind callers share. */
+  readonly registers: number;
+  readonly lists: number;
+  readonly counters: number;
 }
 
 /** Small logs, so that stores that were down need snapshots. */
@@ -39,7 +43,7 @@ const OPERATOR_PAUSES_MS = [400, 2_000, 6_000] as const;
 const COPIES_BYTES = [0, 20_000, 4_000, 1_000] as const;
 
 /** By default three stores, or, where shards move, twice as many and pages of all sizes. */
-export function shapeOf({ seed, movesMs, stores, groups, thinkMs }: SimulationOptions): Shape {
+export function shapeOf({ seed, seconds, movesMs, stores, groups, thinkMs }: SimulationOptions): Shape {
   const random = new Prng(seed).fork('shape');
   const pick = <T>(values: readonly T[]): T => values[random.below(values.length)] as T;
   const isMoving = movesMs !== undefined;
@@ -53,5 +57,9 @@ export function shapeOf({ seed, movesMs, stores, groups, thinkMs }: SimulationOp
     thinkMs: thinkMs ?? pick(LOADS_THINK_MS),
     operatorPauseMs: pick(OPERATOR_PAUSES_MS),
     moveBytesPerSecond: isMoving ? pick(COPIES_BYTES) : 0,
+    // Few operations per key keep the search for an order short.
+    registers: seconds + 4,
+    lists: Math.ceil(seconds / 5) + 2,
+    counters: Math.ceil(seconds / 5) + 2,
   };
 }

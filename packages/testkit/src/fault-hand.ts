@@ -1,6 +1,7 @@
 import type { MoveStep } from '@flotilla/wire';
 import type { SimCluster } from './sim-cluster.ts';
-import type { FaultAction, Harm, MoveEnd } from './world/faults.ts';
+import { type FaultAction, type Harm, kindOf, type MoveEnd, type ScheduledFault } from './world/faults.ts';
+import type { MachineAction } from './world/machine-faults.ts';
 import type { SimStore } from './world/sim-store.ts';
 
 type Armed = Extract<FaultAction, { kind: 'move-step' }>;
@@ -14,6 +15,10 @@ export class FaultHand {
   #armed: Armed[] = [];
   /** How often a fault struck that waited for a step. */
   strikes = 0;
+  /** How often each kind of fault really struck. */
+  readonly struck: Map<string, number> = new Map();
+  /** Strikes of which the first action is over. */
+  readonly #begun = new Set<string>();
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
@@ -33,16 +38,25 @@ export class FaultHand {
     time.set(action.delayMs, () => {
       if (!store.isRunning || store.isPaused) return;
       this.strikes++;
+      this.#count(action.kind);
       this.#harm(store, action.name, action.harm);
       time.set(action.forMs, () => this.#end(action.name));
     });
   }
 
   /** True if it changed anything. */
-  apply(action: FaultAction): boolean {
+  apply(action: ScheduledFault): boolean {
     const didHit = this.#apply(action);
+    const isFirst = !this.#begun.has(action.strike);
+    this.#begun.add(action.strike);
+    // What waits for a step counts when that comes.
+    if (isFirst && didHit && action.kind !== 'move-step') this.#count(kindOf(action.strike));
     if (didHit) this.#tellWhomItHits(action);
     return didHit;
+  }
+
+  #count(kind: string): void {
+    this.struck.set(kind, (this.struck.get(kind) ?? 0) + 1);
   }
 
   #apply(action: FaultAction): boolean {
@@ -54,7 +68,7 @@ export class FaultHand {
       case 'power-cut':
         return cluster.store(action.store).powerCut();
       case 'fail-commit':
-        return cluster.store(action.store).failNextCommit();
+        return cluster.store(action.store).failNextCommit('log');
       case 'restart': {
         const store = cluster.store(action.store);
         if (store.isRunning) return false;
@@ -121,6 +135,32 @@ export class FaultHand {
       case 'move-step':
         this.#armed.push(action);
         return true;
+      default:
+        return this.#onMachine(action);
+    }
+  }
+
+  #onMachine(action: MachineAction): boolean {
+    const { world } = this.#cluster;
+    switch (action.kind) {
+      case 'bandwidth':
+        world.links.narrow(action.name, action.left, action.right, action.bytesPerMs);
+        return true;
+      case 'torn-frame':
+        world.links.tear(action.left, action.right);
+        return true;
+      case 'drift':
+        this.#cluster.store(action.store).drift(action.factor);
+        return true;
+      case 'full-disk':
+        this.#cluster.store(action.store).freeBytes = action.freeBytes;
+        return true;
+      case 'room':
+        return this.#cluster.store(action.store).hasRoom();
+      case 'fail-state-commit':
+        return this.#cluster.store(action.store).failNextCommit('state');
+      case 'fail-read':
+        return this.#cluster.store(action.store).failNextRead();
     }
   }
 
@@ -194,6 +234,9 @@ export class FaultHand {
       case 'pause':
       case 'stall':
       case 'deaf':
+      case 'full-disk':
+      case 'fail-state-commit':
+      case 'fail-read':
         this.#cluster.storesHit([action.store]);
         return;
       case 'disk':
@@ -206,6 +249,8 @@ export class FaultHand {
       }
       case 'slow':
       case 'reset':
+      case 'bandwidth':
+      case 'torn-frame':
         this.#cluster.storesHit([action.left, action.right]);
         return;
       case 'lossy':

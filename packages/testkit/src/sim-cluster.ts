@@ -154,6 +154,8 @@ export class SimCluster {
       // A commit that was told to fail may do so only now.
       store.isSupervised = true;
       store.diskDelayMs = 0;
+      store.hasRoom();
+      store.drift(1);
       store.stall(false);
       store.resume();
       store.start();

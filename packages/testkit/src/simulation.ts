@@ -54,6 +54,8 @@ export interface SimulationResult {
   readonly crashes: number;
   readonly powerCuts: number;
   readonly faults: number;
+  /** How often each kind of fault struck. */
+  readonly faultCounts: Readonly<Record<string, number>>;
   /** Faults that struck right after a step of a move. */
   readonly strikes: number;
   /** Commands that were sent once more after they had been executed. */
@@ -81,16 +83,21 @@ const EXTRA_GROUPS = 2;
 
 /** One seed, from the founding of a cluster to the last check. Never throws for what the system did wrong. */
 export function simulate(options: SimulationOptions): SimulationResult {
+  const result = runOnce(options);
+  const { failure } = result;
+  if (failure?.atMs === undefined || options.trace !== undefined) return result;
+  return { ...result, story: storyUntil(options, failure.atMs) };
+}
+
+/** The same without a second run that tells the story up to what was found only at the end. */
+export function runOnce(options: SimulationOptions): SimulationResult {
   const run = new Simulation(options);
-  let failure: CheckFailure | undefined;
   try {
     run.run();
   } catch (error) {
-    failure = asFailure(error);
+    return run.result(asFailure(error));
   }
-  const result = run.result(failure);
-  if (failure?.atMs === undefined || options.trace !== undefined) return result;
-  return { ...result, story: storyUntil(options, failure.atMs) };
+  return run.result(undefined);
 }
 
 /** What was found after the run happened long before its last events: the same run again tells them. */
@@ -101,7 +108,7 @@ function storyUntil(options: SimulationOptions, untilMs: number): string[] {
     story.push(`${timeWords(ms)} ${words}`);
     if (story.length > STORY_EVENTS) story.shift();
   };
-  simulate({ ...options, trace });
+  runOnce({ ...options, trace });
   return story;
 }
 
@@ -307,6 +314,7 @@ class Simulation {
       crashes: stores.reduce((sum, store) => sum + store.crashes, 0),
       powerCuts: stores.reduce((sum, store) => sum + store.powerCuts, 0),
       faults: this.#faults,
+      faultCounts: Object.fromEntries(this.#hand.struck),
       strikes: this.#hand.strikes,
       echoes: this.#echo?.count ?? 0,
       moves: world.tally.counts,

@@ -1,5 +1,6 @@
 import { MoveStep } from '@flotilla/wire';
 import type { FaultAction } from './faults.ts';
+import { machineWords } from './machine-faults.ts';
 
 /** One action of a schedule for people. */
 export function actionWords(action: FaultAction): string {
@@ -58,6 +59,8 @@ export function actionWords(action: FaultAction): string {
       const role = action.asLeader ? 'leader' : 'follower';
       return `${action.name}: ${action.harm} awaits the next ${role} that applies ${stepName(action.step)}`;
     }
+    default:
+      return machineWords(action);
   }
 }
 

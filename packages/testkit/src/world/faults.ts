@@ -1,11 +1,13 @@
 import type { Prng } from '@flotilla/base';
 import { MoveStep } from '@flotilla/wire';
+import { type MachineAction, machinePausesMs, machineStrike } from './machine-faults.ts';
 
 /**
  * Faults are data, made before the run: a list that can be printed, cut down and replayed. Times are
  * milliseconds after the cluster was ready.
  */
 export type FaultAction = { readonly atMs: number } & (
+  | MachineAction
   | { readonly kind: 'crash'; readonly store: string }
   | { readonly kind: 'power-cut'; readonly store: string }
   /** The next log commit fails: the process must stop by itself. */
@@ -74,7 +76,17 @@ export type FaultAction = { readonly atMs: number } & (
 /** One action of a schedule. Its strike names what belongs together: a start and its end. */
 export type ScheduledFault = FaultAction & { readonly strike: string };
 
-export type MoveEnd = 'source' | 'target' | 'controller';
+function strikeName(kind: FaultKind, number: number): string {
+  return `${kind} ${number}`;
+}
+
+/** The kind of fault that a strike belongs to. */
+export function kindOf(strike: string): string {
+  return strike.slice(0, strike.lastIndexOf(' '));
+}
+
+export const moveEnds = ['source', 'target', 'controller'] as const;
+export type MoveEnd = (typeof moveEnds)[number];
 
 /** What happens to one store. */
 export const harms = ['crash', 'power-cut', 'pause', 'cut'] as const;
@@ -104,6 +116,12 @@ export const faultKinds = [
   'move-frames',
   'move-leader',
   'move-step',
+  'bandwidth',
+  'torn-frame',
+  'drift',
+  'full-disk',
+  'fail-state-commit',
+  'fail-read',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -135,6 +153,7 @@ const pauseBetweenMs: { readonly [kind in FaultKind]: readonly [number, number] 
   'move-frames': [3_000, 12_000],
   'move-leader': [2_000, 8_000],
   'move-step': [1_500, 6_000],
+  ...machinePausesMs,
 };
 
 /** What is aimed at moves is chosen more often than the rest: there is little else in which a move goes wrong. */
@@ -169,7 +188,7 @@ export function makeSchedule(random: Prng, options: ScheduleOptions): ScheduledF
       atMs < options.durationMs;
       atMs += meanMs * (0.3 + 1.4 * stream.unit())
     ) {
-      const name = `${kind} ${++number}`;
+      const name = strikeName(kind, ++number);
       for (const action of strike(kind, Math.round(atMs), name, stream, options)) {
         actions.push({ ...action, strike: name });
       }
@@ -296,7 +315,7 @@ function strike(
           atMs,
           kind,
           name,
-          end: pick(random, ['source', 'target', 'controller']),
+          end: pick(random, moveEnds),
           harm: pick(random, harms),
           choice: random.u32(),
         },
@@ -315,6 +334,10 @@ function strike(
           forMs: later(20, 3_000) - atMs,
         },
       ];
+    default: {
+      const right = pick(random, [other, other, ...clients]);
+      return machineStrike(kind, { atMs, name, store, right, random, later });
+    }
   }
 }
 

@@ -8,9 +8,9 @@ import type { ProcessGate } from './process-gate.ts';
  */
 export class NodeClock implements Clock {
   readonly time: VirtualTime;
-  /** Milliseconds of this clock in one true millisecond. */
-  readonly rate: number;
-  readonly #origin: number;
+  readonly #ownRate: number;
+  #rate: number;
+  #origin: number;
   #wallOffset: number;
 
   constructor(
@@ -18,14 +18,27 @@ export class NodeClock implements Clock {
     options: { readonly rate?: number; readonly originMs?: number; readonly wallMs?: number } = {},
   ) {
     this.time = time;
-    this.rate = options.rate ?? 1;
-    assert(this.rate > 0.5 && this.rate < 2, 'a clock rate near one');
+    this.#ownRate = options.rate ?? 1;
+    this.#rate = this.#ownRate;
+    assert(this.#rate > 0.5 && this.#rate < 2, 'a clock rate near one');
     this.#origin = options.originMs ?? 0;
     this.#wallOffset = (options.wallMs ?? time.wallMs()) - this.monoMs();
   }
 
+  /** Milliseconds of this clock in one true millisecond. */
+  get rate(): number {
+    return this.#rate;
+  }
+
   monoMs(): number {
-    return this.#origin + this.time.monoMs() * this.rate;
+    return this.#origin + this.time.monoMs() * this.#rate;
+  }
+
+  /** From now on it goes faster or slower than it usually does; it does not jump. */
+  drift(factor: number): void {
+    const rate = this.#ownRate * factor;
+    this.#origin += this.time.monoMs() * (this.#rate - rate);
+    this.#rate = rate;
   }
 
   wallMs(): number {
@@ -44,6 +57,8 @@ const ROUNDING_MS = 1e-6;
 export class NodeTimers implements Timers {
   readonly #clock: NodeClock;
   readonly #gate: ProcessGate;
+  /** Timers that had to be set again because the clock became slower, by the id that their owner knows. */
+  readonly #again = new Map<TimerId, TimerId>();
 
   constructor(clock: NodeClock, gate: ProcessGate) {
     this.#clock = clock;
@@ -52,12 +67,37 @@ export class NodeTimers implements Timers {
 
   set(delayMs: number, callback: () => void): TimerId {
     const { rate, time } = this.#clock;
-    const delay = rate === 1 || delayMs <= 0 ? delayMs : delayMs / rate + ROUNDING_MS;
-    return time.set(delay, () => this.#gate.enter(callback));
+    const dueMs = this.#clock.monoMs() + delayMs;
+    const id = time.set(this.#trueMs(delayMs), () => {
+      if (rate === this.#clock.rate) this.#gate.enter(callback);
+      else this.#due(id, dueMs, callback);
+    });
+    return id;
+  }
+
+  /** The clock has changed its pace meanwhile: a timer must never come early on its own clock. */
+  #due(id: TimerId, dueMs: number, callback: () => void): void {
+    const leftMs = dueMs - this.#clock.monoMs();
+    if (leftMs <= ROUNDING_MS) {
+      this.#again.delete(id);
+      this.#gate.enter(callback);
+      return;
+    }
+    this.#again.set(
+      id,
+      this.#clock.time.set(this.#trueMs(leftMs), () => this.#due(id, dueMs, callback)),
+    );
+  }
+
+  #trueMs(delayMs: number): number {
+    const { rate } = this.#clock;
+    return rate === 1 || delayMs <= 0 ? delayMs : delayMs / rate + ROUNDING_MS;
   }
 
   clear(id: TimerId): void {
-    this.#clock.time.clear(id);
+    const again = this.#again.get(id);
+    this.#again.delete(id);
+    this.#clock.time.clear(again ?? id);
   }
 
   soon(callback: () => void): void {

@@ -1,6 +1,6 @@
 import type { Entry, GroupName, HardState } from '@flotilla/base';
 import type { LogStore, LogWrite, ReplicaRecord, Timers } from '@flotilla/ports';
-import type { ProcessGate } from './process-gate.ts';
+import { type ProcessGate, ReadFailure } from './process-gate.ts';
 import type { StoreWatch } from './store-watch.ts';
 
 /** A log store that tells the checker what is written and what became durable. */
@@ -10,6 +10,7 @@ export class ObservedLogStore implements LogStore {
   readonly #gate: ProcessGate;
   readonly #liar: Timers | undefined;
   #commits = 0;
+  #failsNextRead = false;
 
   /** `liar`: sabotage, commits are called durable before they are. */
   constructor(inner: LogStore, watch: StoreWatch, gate: ProcessGate, liar?: Timers) {
@@ -37,6 +38,10 @@ export class ObservedLogStore implements LogStore {
     return this.#inner.damaged();
   }
 
+  failNextRead(): void {
+    this.#failsNextRead = true;
+  }
+
   hardState(group: GroupName): HardState | undefined {
     return this.#inner.hardState(group);
   }
@@ -50,6 +55,7 @@ export class ObservedLogStore implements LogStore {
   }
 
   entries(group: GroupName, lo: number, hi: number, bytesMax: number): readonly Entry[] {
+    if (this.#failsNextRead) throw new ReadFailure('injected: entries cannot be read');
     return this.#inner.entries(group, lo, hi, bytesMax);
   }
 

@@ -1,5 +1,5 @@
 import type { CommitUrgency, StateSnapshot, StateStore } from '@flotilla/ports';
-import type { ProcessGate } from './process-gate.ts';
+import { type ProcessGate, ReadFailure } from './process-gate.ts';
 import { StateDigests } from './state-digests.ts';
 import type { StoreWatch } from './store-watch.ts';
 
@@ -11,6 +11,7 @@ export class ObservedStateStore implements StateStore {
   readonly #watch: StoreWatch;
   readonly #gate: ProcessGate;
   readonly #digests = new StateDigests();
+  #failsNextRead = false;
 
   constructor(inner: StateStore, watch: StoreWatch, gate: ProcessGate) {
     this.#inner = inner;
@@ -22,6 +23,14 @@ export class ObservedStateStore implements StateStore {
       return true;
     });
     watch.stateOpened(this.#digests);
+  }
+
+  failNextRead(): void {
+    this.#failsNextRead = true;
+  }
+
+  #checkReadable(): void {
+    if (this.#failsNextRead) throw new ReadFailure('injected: a value cannot be read');
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
@@ -61,6 +70,7 @@ export class ObservedStateStore implements StateStore {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    this.#checkReadable();
     return this.#inner.get(key);
   }
 
@@ -70,6 +80,7 @@ export class ObservedStateStore implements StateStore {
     visit: (key: Uint8Array, value: Uint8Array) => boolean,
     options?: { readonly reverse?: boolean },
   ): void {
+    this.#checkReadable();
     this.#inner.scan(from, to, visit, options);
   }
 }

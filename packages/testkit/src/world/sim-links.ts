@@ -25,6 +25,9 @@ export const quietLinks: LinkQuality = {
   damageProbability: 0,
 };
 
+/** A narrow link with more to carry than this is clogged. */
+const CLOGGED_MS = 1_500;
+
 /**
  * All links of the world. A cut holds bytes as TCP does: they arrive after the cut is healed, unless an end
  * gave up first. Cuts are counted by name, so that overlapping faults heal one by one.
@@ -35,12 +38,18 @@ export class SimLinks implements LinkPolicy {
   weather: LinkPolicy['route'] = () => 0;
   readonly #random: Prng;
   readonly #cuts = new Map<string, ReadonlySet<string>>();
+  readonly #nowMs: () => number;
+  readonly #narrow = new Map<string, { readonly link: string; readonly bytesPerMs: number }>();
+  /** When each direction of a narrow link will have carried what it was given. */
+  readonly #carriedMs = new Map<string, number>();
+  readonly #torn = new Set<string>();
   readonly #slow = new Map<string, { readonly link: string; readonly ms: number }>();
   #isCut: ReadonlySet<string> = new Set();
   damaged = 0;
   resets = 0;
 
-  constructor(random: Prng, quality: LinkQuality = quietLinks) {
+  constructor(random: Prng, quality: LinkQuality = quietLinks, nowMs: () => number = () => 0) {
+    this.#nowMs = nowMs;
     this.#random = random;
     this.quality = quality;
   }
@@ -56,16 +65,31 @@ export class SimLinks implements LinkPolicy {
     this.#slow.set(name, { link: linkName(left, right), ms });
   }
 
-  /** Ends a cut or a delay. True if there was one. */
+  /** Bounds what both directions between two nodes carry in a millisecond. */
+  narrow(name: string, left: string, right: string, bytesPerMs: number): void {
+    this.#narrow.set(name, { link: linkName(left, right), bytesPerMs });
+  }
+
+  /** The next message between the two breaks off, and the connection with it. */
+  tear(left: string, right: string): void {
+    this.#torn.add(linkName(left, right));
+  }
+
+  /** Ends a cut, a delay or a bound. True if there was one. */
   heal(name: string): boolean {
     const was = this.#cuts.delete(name);
     this.#update();
-    return this.#slow.delete(name) || was;
+    const wasNarrow = this.#narrow.delete(name);
+    if (this.#narrow.size === 0) this.#carriedMs.clear();
+    return this.#slow.delete(name) || wasNarrow || was;
   }
 
   healAll(): void {
     this.#cuts.clear();
     this.#slow.clear();
+    this.#narrow.clear();
+    this.#carriedMs.clear();
+    this.#torn.clear();
     this.#update();
   }
 
@@ -80,6 +104,10 @@ export class SimLinks implements LinkPolicy {
       this.resets++;
       return undefined;
     }
+    if (bytes > 0 && this.#torn.size > 0 && this.#torn.delete(linkName(machineOf(from), machineOf(to)))) {
+      this.resets++;
+      return undefined;
+    }
     const { quality } = this;
     if (quality.resetProbability > 0 && this.#random.chance(quality.resetProbability)) {
       this.resets++;
@@ -91,7 +119,23 @@ export class SimLinks implements LinkPolicy {
       const link = linkName(machineOf(from), machineOf(to));
       for (const slow of this.#slow.values()) if (slow.link === link) delay += slow.ms;
     }
-    return delay;
+    return this.#narrow.size === 0 ? delay : delay + this.#queuedMs(machineOf(from), machineOf(to), bytes);
+  }
+
+  /** How long these bytes wait for those before them. Beyond a bound they are held until the link is healed. */
+  #queuedMs(from: string, to: string, bytes: number): number {
+    const link = linkName(from, to);
+    let bytesPerMs = Number.POSITIVE_INFINITY;
+    for (const narrow of this.#narrow.values()) {
+      if (narrow.link === link) bytesPerMs = Math.min(bytesPerMs, narrow.bytesPerMs);
+    }
+    if (bytesPerMs === Number.POSITIVE_INFINITY) return 0;
+    const direction = `${from}>${to}`;
+    const nowMs = this.#nowMs();
+    const carriedMs = Math.max(nowMs, this.#carriedMs.get(direction) ?? 0) + bytes / bytesPerMs;
+    if (carriedMs - nowMs > CLOGGED_MS) return Number.POSITIVE_INFINITY;
+    this.#carriedMs.set(direction, carriedMs);
+    return carriedMs - nowMs;
   }
 
   damage(_from: string, _to: string, copy: Uint8Array): void {

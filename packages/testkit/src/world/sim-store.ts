@@ -49,6 +49,8 @@ interface Life {
   readonly network: MemoryNetwork;
   readonly fabric: Fabric;
   readonly node: StoreNode;
+  /** Either of the two, whichever is read first. */
+  readonly failNextRead: () => void;
 }
 
 const PLENTY = 1e12;
@@ -63,6 +65,8 @@ export class SimStore {
   readonly address: string;
   /** Added to every sync while it is set. */
   diskDelayMs = 0;
+  /** What the disk has left; with nothing left no commit succeeds. */
+  freeBytes: number = PLENTY;
   /** Somebody starts the process again when it ends itself. */
   isSupervised = false;
   crashes = 0;
@@ -93,7 +97,12 @@ export class SimStore {
     const name = this.#random.fork('incarnation');
     this.#incarnation = hexEncode(Uint8Array.from({ length: 8 }, () => name.below(256)));
     this.#clock = this.#bootClock(world.time.wallMs() + options.wallOffsetMs);
-    this.#disk = { timers: world.time, delayMs: () => this.#syncMs(), rare: world.rare.of(`disk ${id}`) };
+    this.#disk = {
+      timers: world.time,
+      delayMs: () => this.#syncMs(),
+      isFull: () => this.freeBytes === 0,
+      rare: world.rare.of(`disk ${id}`),
+    };
     this.#log = new MemoryLogStore(this.#disk);
     this.#state = new MemoryStateStore(this.#disk);
   }
@@ -185,7 +194,7 @@ export class SimStore {
         logStore,
         stateStore,
         links,
-        disk: { freeBytes: () => PLENTY, totalBytes: () => 2 * PLENTY },
+        disk: { freeBytes: () => this.freeBytes, totalBytes: () => 2 * PLENTY },
         log,
         rare,
         codec: new PlainColdCodec(),
@@ -212,7 +221,12 @@ export class SimStore {
         onApplied: (replica, entry) => this.#applied(watch, replica, entry),
       },
     );
-    this.#life = { gate, network, fabric, node };
+    gate.unreadable = (cause) => this.#exit(gate, cause.message, 70);
+    const failNextRead = (): void => {
+      logStore.failNextRead();
+      stateStore.failNextRead();
+    };
+    this.#life = { gate, network, fabric, node, failNextRead };
     this.#begin(gated, node, fabric);
   }
 
@@ -269,10 +283,26 @@ export class SimStore {
     this.#clock.stepWall(ms);
   }
 
-  failNextCommit(): boolean {
+  /** Its clocks go faster or slower, until this is called with 1. */
+  drift(factor: number): void {
+    this.#clock.drift(factor);
+  }
+
+  failNextCommit(of: 'log' | 'state'): boolean {
     if (this.#life === undefined) return false;
-    this.#log.failNextCommit();
+    (of === 'log' ? this.#log : this.#state).failNextCommit();
     return true;
+  }
+
+  failNextRead(): boolean {
+    this.#life?.failNextRead();
+    return this.#life !== undefined;
+  }
+
+  hasRoom(): boolean {
+    const was = this.freeBytes;
+    this.freeBytes = PLENTY;
+    return was < PLENTY;
   }
 
   stall(isStalled: boolean): void {

@@ -47,7 +47,7 @@ export class SimWorld {
     const character = this.random.fork('links');
     const delayMs = [0.05, 0.2, 0.5, 2][character.below(4)] as number;
     this.quality = { ...quietLinks, delayMs, jitterMs: delayMs * (0.2 + 2 * character.unit()) };
-    this.links = new SimLinks(this.random.fork('messages'), this.quality);
+    this.links = new SimLinks(this.random.fork('messages'), this.quality, () => this.time.monoMs());
     this.hub = new MemoryNetworkHub({ timers: this.time, policy: this.links });
     this.checker = new ConsensusChecker(new Xxh64());
     this.moves.onStep = (step, before) => this.tally.stepped(step, before);
