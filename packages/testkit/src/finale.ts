@@ -65,22 +65,25 @@ export class Finale {
     );
   }
 
-  /** All moves end, and then all groups are balanced. */
-  settle(): void {
-    const { world } = this.#cluster;
+  /** All moves end. */
+  endMoves(): void {
     this.#ask('policy', { auto: false, moveBytesPerSecond: 0, movesPerStore: 4 });
     for (const { moveId, shard, paused } of openMoves(this.#config)) {
       if (paused) this.#ask('resume', { moveId, shard });
     }
     this.#movesEnd();
-    world.events.tell('all moves have ended');
+    this.#cluster.world.events.tell('all moves have ended');
+  }
+
+  /** A group joins, and then all groups are balanced. */
+  balance(): void {
     const stores = this.#cluster.stores.map((store) => store.id).slice(0, 3);
     this.#ask('join', { plan: false, groups: [{ gid: LAST_GID, stores }] });
     this.#movesEnd();
     this.#ask('rebalance', { plan: false });
     this.#movesEnd();
     this.#checkBalance();
-    world.events.tell('all groups are balanced');
+    this.#cluster.world.events.tell('all groups are balanced');
   }
 
   #movesEnd(): void {

@@ -1,5 +1,6 @@
 import { Prng } from '@flotilla/base';
 import { type Shape, shapeOf } from './cluster-shape.ts';
+import { type FrozenHarm, type FrozenStore, frozenHarms } from './healed-core.ts';
 import type { SimulationOptions } from './simulation.ts';
 import {
   type FaultKind,
@@ -23,6 +24,8 @@ export interface Schedule {
   readonly faults: readonly ScheduledFault[];
   /** Points of the sources at which the rare branch may be taken, each with its chance. */
   readonly rare: OpenPoints;
+  /** Stores that may stay broken when the faults end, in the order in which they are chosen. Empty in half of all runs. */
+  readonly frozen: readonly FrozenStore[];
 }
 
 /** What may happen to stores that are just about to meet, and for how long. */
@@ -37,6 +40,7 @@ const FOUNDING_FAULTS: readonly FaultKind[] = [
 ];
 export const FOUNDING_STORM_MS = 3_000;
 const FOUNDING_STORM_CHANCE = 0.2;
+const FROZEN_CHANCE = 0.5;
 
 /** What the seed makes of these options. */
 export function drawSchedule(options: SimulationOptions): Schedule {
@@ -66,9 +70,20 @@ export function drawSchedule(options: SimulationOptions): Schedule {
     founding: isStormy ? draw('founding faults', FOUNDING_STORM_MS, early, []) : [],
     faults: draw('faults', seconds * 1_000, options.faults ?? fitting, callers),
     rare: drawOpenPoints(random.fork('rare points')),
+    frozen: random.fork('frozen?').chance(FROZEN_CHANCE) ? drawFrozen(random.fork('frozen'), stores) : [],
   };
 }
 
 /** How many clients there are unless asked for otherwise, and callers in each. */
 export const CLIENTS = 5;
 export const CALLERS = 3;
+
+function drawFrozen(random: Prng, stores: readonly string[]): FrozenStore[] {
+  const left = [...stores];
+  const drawn: FrozenStore[] = [];
+  while (left.length > 0) {
+    const [store] = left.splice(random.below(left.length), 1) as [string];
+    drawn.push({ store, harm: frozenHarms[random.below(frozenHarms.length)] as FrozenHarm });
+  }
+  return drawn;
+}

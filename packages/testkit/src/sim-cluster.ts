@@ -142,25 +142,28 @@ export class SimCluster {
     this.world.time.set(CONFIG_WATCH_MS, () => this.#watchConfigs());
   }
 
-  /** Every store up, nothing slow, nothing cut. */
-  heal(): void {
+  /** Every store up but these, nothing slow, nothing cut. */
+  heal(except: ReadonlySet<string> = new Set()): void {
     const { world } = this;
     world.links.healAll();
     world.deaf.clear();
     world.links.quality = world.quality;
     for (const frames of [world.frames, world.moveFrames])
       Object.assign(frames, { loss: 0, doubles: 0, late: 0 });
-    for (const store of this.stores) {
-      // A commit that was told to fail may do so only now.
-      store.isSupervised = true;
-      store.diskDelayMs = 0;
-      store.hasRoom();
-      store.drift(1);
-      store.stall(false);
-      store.resume();
-      store.start();
-    }
+    for (const store of this.stores) if (!except.has(store.id)) this.mend(store);
     world.hub.release();
+  }
+
+  /** This store is up, and its machine as it should be. */
+  mend(store: SimStore): void {
+    // A commit that was told to fail may do so only now.
+    store.isSupervised = true;
+    store.diskDelayMs = 0;
+    store.hasRoom();
+    store.drift(1);
+    store.stall(false);
+    store.resume();
+    store.start();
   }
 
   get elections(): number {

@@ -7,6 +7,7 @@ import type { MoveCounts } from './checkers/moves/move-tally.ts';
 import { checkScans } from './checkers/scans.ts';
 import { FaultHand } from './fault-hand.ts';
 import { Finale } from './finale.ts';
+import { HealedCore } from './healed-core.ts';
 import { CALLERS, CLIENTS, drawSchedule, FOUNDING_STORM_MS, type Schedule } from './schedule.ts';
 import { SimCluster } from './sim-cluster.ts';
 import { Echo } from './workload/echo.ts';
@@ -168,10 +169,17 @@ class Simulation {
     this.#plan(this.#schedule.faults);
     world.time.advance(this.#options.seconds * 1_000);
     const healedMs = world.time.monoMs();
-    this.#recover();
+    const core = this.#recover();
     const finale = new Finale({ cluster: this.#cluster, recorder: this.#recorder, keys: this.#keys });
     finale.answer([...this.#workers, ...this.#operators]);
-    if (this.#options.movesMs !== undefined) finale.settle();
+    const isMoving = this.#options.movesMs !== undefined;
+    if (isMoving) finale.endMoves();
+    if (core.frozen.size > 0) {
+      core.end();
+      world.events.tell('everything is mended');
+      finale.answer([]);
+    }
+    if (isMoving) finale.balance();
     finale.converge();
     finale.checkLeftovers();
     this.#recoveryMs = world.time.monoMs() - healedMs;
@@ -270,14 +278,16 @@ class Simulation {
     world.events.tell(`fault: ${actionWords(action)}`);
   }
 
-  /** No more faults, and everything that was broken is whole again. */
-  #recover(): void {
+  /** No more faults, and so much of what was broken is whole again that everything can go on. */
+  #recover(): HealedCore {
     this.#cluster.world.events.tell('all faults end');
     this.#hand.rest();
     this.#cluster.world.rare.rest();
     this.#echo?.stop();
-    this.#cluster.heal();
+    const core = new HealedCore(this.#cluster);
+    core.begin(this.#schedule.frozen);
     for (const caller of [...this.#workers, ...this.#operators]) caller.stop();
+    return core;
   }
 
   #check(): void {
