@@ -16,8 +16,8 @@ export type Change = (find: string, replace: string) => Patch;
 
 /** A change of one place in a file of a package. */
 export function changeOf(path: string): Change {
-  const [owner, name] = path.split('/');
-  const file = `packages/${owner}/src/${name}`;
+  const at = path.indexOf('/');
+  const file = `packages/${path.slice(0, at)}/src/${path.slice(at + 1)}`;
   return (find, replace) => ({ file, find, replace });
 }
 
