@@ -39,7 +39,7 @@ describe('a failing run', () => {
     expect(schedule.faults).toEqual(
       drawn.faults.filter((action) => action.strike === first || action.strike === second),
     );
-    expect(schedule).toMatchObject({ founding: [], rare: {}, shape: drawn.shape });
+    expect(schedule).toMatchObject({ founding: [], rare: {}, frozen: [], shape: drawn.shape });
     expect(rest).toMatchObject({ seed: 5, clients: 1, workersPerClient: 1 });
     expect(rest).not.toHaveProperty('movesMs');
     expect(rest.seconds * 1_000).toBeGreaterThan(Math.max(...schedule.faults.map(({ atMs }) => atMs)));
@@ -49,7 +49,10 @@ describe('a failing run', () => {
 
   test('that needs nothing at all is left with nothing', () => {
     const shrunk = shrinkBy(() => 'no error') as Shrunk;
-    expect(shrunk.options).toMatchObject({ seconds: 1, schedule: { founding: [], faults: [], rare: {} } });
+    expect(shrunk.options).toMatchObject({
+      seconds: 1,
+      schedule: { founding: [], faults: [], rare: {}, frozen: [] },
+    });
     expect(shrunk.runs).toBeLessThan(20);
   });
 

@@ -5,9 +5,9 @@ import type { ScheduledFault } from './world/faults.ts';
 /**
  * Makes a run that fails as small as it gets. Each smaller one is run, and kept if the same checker fails
  * again: first the load is made shorter, then faults are left out (halves first, then quarters, and so on;
- * a start goes with its end), then the storm of the founding, the moves, clients and callers; and from the
- * beginning, as long as that helps and there is time. Nothing says that the smallest run has been found, only
- * that none of the single steps makes this one smaller.
+ * a start goes with its end), then the storm of the founding, rare points, stores that stay broken, moves,
+ * clients and callers; and all of it again as long as that helps and there is time. Nothing says that the
+ * smallest run has been found, only that none of the single steps makes this one smaller.
  */
 
 export interface ShrinkOptions {
@@ -73,6 +73,7 @@ class Shrinker {
       this.#faults(pairOf);
       this.#founding();
       this.#rare();
+      this.#frozen();
       this.#moves();
       this.#callers();
     }
@@ -81,7 +82,8 @@ class Shrinker {
 
   #size(): number {
     const { seconds, movesMs, clients = CLIENTS, workersPerClient = CALLERS, schedule } = this.options;
-    const drawn = schedule.founding.length + schedule.faults.length + Object.keys(schedule.rare).length;
+    const { founding, faults, rare, frozen } = schedule;
+    const drawn = founding.length + faults.length + frozen.length + Object.keys(rare).length;
     return drawn + seconds + clients * workersPerClient + (movesMs === undefined ? 0 : 10_000 / movesMs);
   }
 
@@ -179,6 +181,12 @@ class Shrinker {
       const left = Object.entries(this.options.schedule.rare).filter(([point]) => !gone.includes(point));
       return this.#failsWith({ rare: Object.fromEntries(left) });
     });
+  }
+
+  #frozen(): void {
+    this.#leaveOut(this.options.schedule.frozen, (gone) =>
+      this.#failsWith({ frozen: this.options.schedule.frozen.filter((each) => !gone.includes(each)) }),
+    );
   }
 
   #moves(): void {

@@ -79,6 +79,11 @@ describe('a case that is wrong is refused with the place of the mistake', () => 
       'schedule.faults[0].directions[1]: a text is wanted, 4 stands there',
     ],
     [
+      'a frozen store that is none',
+      change('schedule', { frozen: [{ store: 's77', harm: 'pause' }] }),
+      'schedule.frozen[0].store: "s77" is none of s1',
+    ],
+    [
       'a rare point that is none',
       change('schedule', { rare: { x: 1 } }),
       'schedule.rare: there is no field "x"',
