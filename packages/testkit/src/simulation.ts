@@ -14,7 +14,7 @@ import { Echo } from './workload/echo.ts';
 import { type KeySpace, keySpace } from './workload/keys.ts';
 import { type Decision, Operator } from './workload/operator.ts';
 import { Recorder } from './workload/recorder.ts';
-import { caretaker, moveShard, shuffler } from './workload/wishes.ts';
+import { cancelSome, caretaker, moveShard, shuffler } from './workload/wishes.ts';
 import { Worker, type WorkerSabotage } from './workload/worker.ts';
 import { EventKind, timeWords } from './world/event-log.ts';
 import { actionWords } from './world/fault-words.ts';
@@ -81,6 +81,8 @@ const MOVING_GROUPS_MIN = 2;
 const MOVING_GROUPS_MAX = 7;
 /** Groups that an operator adds where nobody moves anything on purpose. */
 const EXTRA_GROUPS = 2;
+/** Whoever takes first assignments back does so at once: they take no longer than an election. */
+const DOUBTS_MS = 40;
 
 /** One seed, from the founding of a cluster to the last check. Never throws for what the system did wrong. */
 export function simulate(options: SimulationOptions): SimulationResult {
@@ -244,7 +246,7 @@ class Simulation {
     this.#startOperator('shuffler', SHUFFLES_RARER * movesMs, shuffler(MOVING_GROUPS_MIN, MOVING_GROUPS_MAX));
   }
 
-  #startOperator(name: string, meanPauseMs: number, decide: Decision): void {
+  #startOperator(name: string, meanPauseMs: number, decide: Decision): Operator {
     const { world, stores } = this.#cluster;
     const operator = new Operator({
       name,
@@ -258,12 +260,18 @@ class Simulation {
     });
     this.#operators.push(operator);
     operator.start();
+    return operator;
   }
 
-  /** Some clusters are founded in a storm, too. */
+  /** Some clusters are founded in a storm, too, and first assignments are taken back meanwhile. */
   #troubleFounding(): void {
     this.#plan(this.#schedule.founding);
-    this.#cluster.world.time.set(FOUNDING_STORM_MS, () => this.#cluster.heal());
+    const isMoving = this.#options.movesMs !== undefined;
+    const doubter = isMoving ? this.#startOperator('doubter', DOUBTS_MS, cancelSome) : undefined;
+    this.#cluster.world.time.set(FOUNDING_STORM_MS, () => {
+      this.#cluster.heal();
+      doubter?.stop();
+    });
   }
 
   #plan(actions: readonly ScheduledFault[]): void {

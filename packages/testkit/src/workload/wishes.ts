@@ -119,7 +119,7 @@ function ofMove(method: 'cancel' | 'pause' | 'resume', wanted: (paused: boolean)
   };
 }
 
-const cancelSome = ofMove('cancel', () => true);
+export const cancelSome: Decision = ofMove('cancel', () => true);
 const pauseSome = ofMove('pause', (paused) => !paused);
 const resumeSome = ofMove('resume', (paused) => paused);
 
