@@ -161,7 +161,7 @@ export class HostParts {
 
   /** A turn left something to the next one. */
   get hasMore(): boolean {
-    return this.reads.reader.cut || this.mail.hasMore || this.rare.take('turn-once-more');
+    return this.reads.hasMore || this.mail.hasMore || this.rare.take('turn-once-more');
   }
 
   /** How long a store that starts supports nobody, ms: a promise from before may still hold. */

@@ -20,6 +20,11 @@ export class ReadDesk {
     this.#rare = rare;
   }
 
+  /** The last turn was long enough: some reads could be answered in the next one, unless they have ended since. */
+  get hasMore(): boolean {
+    return this.#waiting.size > 0 && this.reader.cut;
+  }
+
   /** False if the batch was refused. */
   add(replica: Replica, batch: ReadBatch): boolean {
     if (replica.broken !== undefined) {

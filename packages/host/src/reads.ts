@@ -44,7 +44,7 @@ export class LeaseReader {
     this.#rare = options.rare ?? neverRare;
   }
 
-  /** The last turn was long enough: some reads could be answered in the next one. */
+  /** The last run was long enough: some reads could be answered in the next one. */
   get cut(): boolean {
     return this.#cut;
   }
