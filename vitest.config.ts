@@ -45,7 +45,7 @@ export default defineConfig({
         test: {
           ...beside,
           name: 'sim',
-          include: ['{packages,test}/**/*.sim.test.ts'],
+          include: ['{packages,test,examples}/**/*.sim.test.ts'],
           exclude: [...never, 'test/process/**'],
           testTimeout: 120_000,
           hookTimeout: 30_000,

@@ -24,7 +24,8 @@ const lockFile = join(root, 'node_modules', '.flotilla-installing');
 
 /** A digest of everything that decides what an install puts into node_modules. */
 function wantedStamp() {
-  const manifests = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', join('test', 'package.json')];
+  const manifests = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'];
+  for (const name of ['examples', 'test']) manifests.push(join(name, 'package.json'));
   for (const name of readdirSync(join(root, 'packages')).sort())
     manifests.push(join('packages', name, 'package.json'));
   const hash = createHash('sha256').update(`${process.platform} ${process.arch}\n`);

@@ -14,6 +14,13 @@ export { checkPatches, type Patch, patched } from './model/patches.ts';
 export { replayCommand, report, summary } from './report.ts';
 export { type ClusterOptions, SimCluster } from './sim-cluster.ts';
 export { type SimulationOptions, type SimulationResult, simulate } from './simulation.ts';
+export {
+  type RunOptions,
+  type TestClientOptions,
+  TestCluster,
+  type TestClusterOptions,
+  testCluster,
+} from './user/test-cluster.ts';
 export { SimRead, SimWrite } from './workload/calls.ts';
 export { allKeys, type KeySpace, keySpace } from './workload/keys.ts';
 export { Recorder } from './workload/recorder.ts';
