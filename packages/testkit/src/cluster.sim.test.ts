@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { replayCommand, report } from './report.ts';
+import { simOptions } from './sim-options.ts';
+import { seedOptions } from './sim-seeds.ts';
 import { type SimulationOptions, type SimulationResult, simulate } from './simulation.ts';
 
 // Whole clusters under load and faults, every promise checked. FLOTILLA_SEED=N shifts the seeds, so that a
@@ -113,8 +115,21 @@ test('a single store has nobody to fail over to and keeps its promises all the s
 
 test('a replay command names everything that the run depends on', () => {
   expect(replayCommand({ seed: 7, seconds: 10 })).toBe('npm run sim -- --seed 7 --seconds 10 --moves 0');
-  const options = { seed: 7, seconds: 10, movesMs: 900, stores: 5, groups: 3 } as const;
-  expect(replayCommand({ ...options, faults: ['crash', 'reset'] })).toBe(
-    'npm run sim -- --seed 7 --seconds 10 --moves 900 --stores 5 --groups 3 --faults crash,reset',
+  const options = {
+    seed: 7,
+    seconds: 10,
+    movesMs: 900,
+    stores: 5,
+    groups: 3,
+    clients: 10,
+    workersPerClient: 2,
+    thinkMs: 40,
+    faults: ['crash', 'reset'],
+  } as const;
+  const command = replayCommand(options);
+  expect(command).toBe(
+    'npm run sim -- --seed 7 --seconds 10 --moves 900 --stores 5 --groups 3 --clients 10 --callers 2 --think 40 --faults crash,reset',
   );
+  const parsed = simOptions(command.split(' ').slice(4));
+  expect(parsed === undefined ? undefined : seedOptions(0, parsed)).toEqual(options);
 });

@@ -1,27 +1,48 @@
 import type { SimulationOptions, SimulationResult } from './simulation.ts';
+import { timeWords } from './world/event-log.ts';
 
-/** What a person needs who meets a failed seed: what broke, what happened before, and how to see it again. */
-export function report(options: SimulationOptions, result: SimulationResult): string {
+/** How the simulator is called: from a checkout of the sources, or installed. */
+export const simCommand: string = import.meta.url.endsWith('.ts') ? 'npm run sim --' : 'flotilla sim';
+
+/** What a person needs who meets a failed run: what broke, what happened before, and how to see it again. */
+export function report(
+  options: SimulationOptions,
+  result: SimulationResult,
+  command: string = replayCommand(options),
+): string {
+  const { failure, events, virtualMs } = result;
   const story = result.story.map((event) => `  ${event}`).join('\n');
+  const moment =
+    failure?.atMs === undefined
+      ? `${timeWords(virtualMs).trim()}, after event ${events}`
+      : timeWords(failure.atMs).trim();
   return [
     `seed ${result.seed} failed`,
-    result.failure?.report() ?? 'no check failed',
+    failure?.report() ?? 'no check failed',
     '',
-    'last events:',
+    `first bad event: at ${moment}: ${failure?.message}`,
+    'last events before it:',
     story,
     '',
-    `replay: ${replayCommand(options)}`,
+    `replay: ${command}`,
+    `shrink: ${command} --shrink`,
   ].join('\n');
 }
 
 /** The one command that runs the same events again. */
 export function replayCommand(options: SimulationOptions): string {
-  const { seed, seconds, movesMs = 0, stores, groups, faults } = options;
+  const { seed, seconds, movesMs = 0, stores, groups, clients, workersPerClient, thinkMs, faults } = options;
   const words = [`--seed ${seed}`, `--seconds ${seconds}`, `--moves ${movesMs}`];
-  if (stores !== undefined) words.push(`--stores ${stores}`);
-  if (groups !== undefined) words.push(`--groups ${groups}`);
+  const add = (name: string, value: number | undefined): void => {
+    if (value !== undefined) words.push(`--${name} ${value}`);
+  };
+  add('stores', stores);
+  add('groups', groups);
+  add('clients', clients);
+  add('callers', workersPerClient);
+  add('think', thinkMs);
   if (faults !== undefined) words.push(`--faults ${faults.join(',')}`);
-  return `npm run sim -- ${words.join(' ')}`;
+  return `${simCommand} ${words.join(' ')}`;
 }
 
 /** One line per seed. */

@@ -22,12 +22,14 @@ export class Totals {
   #seeds = 0;
   #virtualMs = 0;
   #digests = 0;
+  #twice = 0;
   readonly #sums = new Map<string, number>();
   readonly #faults = new Map<string, number>();
   readonly #rare = new Map<string, number>();
 
-  add({ passed, result, checker }: SeedRun): void {
+  add({ passed, twice, result, checker }: SeedRun): void {
     this.#seeds++;
+    if (twice) this.#twice++;
     if (!passed) this.failed++;
     if (checker === 'digest') this.#digests++;
     this.#virtualMs += result.virtualMs;
@@ -46,6 +48,7 @@ export class Totals {
       `moves: ${of('begun')} begun, ${of('done')} done, ${of('cancelled')} cancelled, ${of('hit')} with faults in them, ` +
         `${of('restarted')} copies begun anew, ${this.#digests} digests that differ`,
       `faults: ${of('faults')}, and ${of('strikes')} right after a step of a move; ${of('echoes')} writes were heard twice`,
+      `${this.#twice} seeds were run twice to compare the event hashes`,
       this.#faultTable(),
       this.#rareWords(),
       `${Math.round(this.#virtualMs / 1000)} s in ${(realMs / 1000).toFixed(1)} s ` +
