@@ -61,6 +61,7 @@ export class ObservedStateStore implements StateStore {
   }
 
   release(from: Uint8Array, to: Uint8Array): void {
+    this.#watch.stateReleases(from, to);
     this.#digests.drop(from, to);
     this.#inner.release(from, to);
   }

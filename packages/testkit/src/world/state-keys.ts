@@ -29,6 +29,17 @@ export function replicaOf(key: Uint8Array): ReplicaKey | undefined {
   return { group: { gid, incarnation }, generation: view.getUint32(12) };
 }
 
+/** Where the host's records of a generation begin: whatever takes the generation as a whole takes this key. */
+export function hostRecordKey({ gid, incarnation }: GroupName, generation: number): Uint8Array {
+  const key = new Uint8Array(PREFIX_BYTES + 1);
+  const view = viewOf(key);
+  view.setUint32(0, gid);
+  view.setUint32(4, Math.floor(incarnation / 0x1_0000_0000));
+  view.setUint32(8, incarnation % 0x1_0000_0000);
+  view.setUint32(12, generation);
+  return key;
+}
+
 export function isHostRecord(key: Uint8Array): boolean {
   return key[PREFIX_BYTES] === 0;
 }

@@ -1,15 +1,20 @@
-import { type GroupName, sameGroup } from '@flotilla/base';
+import { compareBytes, type GroupName, sameGroup } from '@flotilla/base';
 import type { LogStore, LogWrite } from '@flotilla/ports';
 import type { ConsensusChecker } from '../checkers/consensus.ts';
 import type { ContentLedger } from '../checkers/content-ledger.ts';
 import type { ReplicaWatch } from '../checkers/replica-watch.ts';
 import type { Generation, StateDigests } from './state-digests.ts';
+import { hostRecordKey } from './state-keys.ts';
 
 interface Watched {
   readonly group: GroupName;
   readonly watch: ReplicaWatch;
   /** The generation that the log points at. */
   generation: number;
+  /** The one that it points at after a crash; undefined while the replica is not durable, and behind its tombstone. */
+  durable: number | undefined;
+  /** Pointers that are not durable yet. */
+  readonly moved: { readonly commit: number; readonly to: number | undefined }[];
 }
 
 /** One life of one store, as the checker of the whole world sees it. */
@@ -39,7 +44,7 @@ export class StoreWatch {
       const entries = last < first ? [] : logStore.entries(group, first, last + 1, Number.MAX_SAFE_INTEGER);
       watch.voters = Math.max(1, start.confState.voters.length);
       watch.reopened({ start, hardState: logStore.hardState(group), entries, removed });
-      this.#replicas.push({ group, watch, generation });
+      this.#replicas.push({ group, watch, generation, durable: removed ? undefined : generation, moved: [] });
     }
     const present = new Set(this.#replicas.map((replica) => replica.watch));
     for (const watch of this.#checker.replicasOn(this.#store)) if (!present.has(watch)) watch.isGone();
@@ -62,10 +67,12 @@ export class StoreWatch {
       if (write.replica !== undefined) {
         if (found === undefined) {
           const watch = this.#checker.replica(this.#store, write.group, write.replica.raftId);
-          found = { group: write.group, watch, generation: write.replica.generation };
+          const { generation } = write.replica;
+          found = { group: write.group, watch, generation, durable: undefined, moved: [] };
           this.#replicas.push(found);
         }
         found.generation = write.replica.generation;
+        found.moved.push({ commit, to: write.replica.removed ? undefined : found.generation });
       }
       found?.watch.writes(write, commit);
       if (found !== undefined && write.replica !== undefined) this.#compareInstalled(found);
@@ -73,7 +80,24 @@ export class StoreWatch {
   }
 
   logSynced(commit: number): void {
-    for (const { watch } of this.#replicas) watch.synced(commit);
+    for (const found of this.#replicas) {
+      found.watch.synced(commit);
+      while (found.moved[0] !== undefined && found.moved[0].commit <= commit) {
+        found.durable = found.moved.shift()?.to;
+      }
+    }
+  }
+
+  /** The store gives up this range of its state: a crash must not bring back a log that points into it. */
+  stateReleases(from: Uint8Array, to: Uint8Array): void {
+    for (const { group, watch, durable } of this.#replicas) {
+      if (durable === undefined) continue;
+      const record = hostRecordKey(group, durable);
+      if (compareBytes(record, from) < 0 || compareBytes(record, to) >= 0) continue;
+      this.#checker
+        .group(group)
+        .fail('durability', `${watch.name} gives up its state of generation ${durable}, which its log needs`);
+    }
   }
 
   /** Compares what is in the transaction; the returned function says that it became durable. */
