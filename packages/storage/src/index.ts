@@ -14,4 +14,4 @@ export type { LmdbStateOptions } from './lmdb-state-store.ts';
 export { LmdbStateStore } from './lmdb-state-store.ts';
 export type { MemoryWorld } from './memory-commits.ts';
 export { MemoryLogStore } from './memory-log-store.ts';
-export { MemoryStateStore } from './memory-state-store.ts';
+export { MemoryStateStore, type StateCopy } from './memory-state-store.ts';

@@ -1,17 +1,22 @@
 import { assert, CorruptionError, hexEncode } from '@flotilla/base';
-import type { StateSnapshot, StateStore, TimerId } from '@flotilla/ports';
+import type { StateSnapshot, StateStore, StateView, TimerId } from '@flotilla/ports';
 import { keyText } from './key-text.ts';
 import { storageTuning } from './limits.ts';
 import { MemoryCommits, type MemoryWorld } from './memory-commits.ts';
 import { type SortedTree, sortedTree } from './sorted-tree.ts';
 
-interface Item {
+export interface Item {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
   readonly damaged: boolean;
 }
 
 type Items = SortedTree<Item>;
+
+/** The state of a disk at some moment. */
+export interface StateCopy {
+  readonly items: Items;
+}
 
 interface Change {
   readonly from: string;
@@ -33,6 +38,12 @@ export class MemoryStateStore implements StateStore {
   readonly #releases: { readonly from: string; readonly to: string; readonly after: number }[] = [];
   #releasing = false;
   #visiting = false;
+  /** What is stored, whether its checksum fits or not: for observers, who must not stumble over damage. */
+  readonly raw: StateView = {
+    get: (key) => this.#applied.get(keyText(key))?.value,
+    scan: (from, to, visit, options) =>
+      walk(this.#applied, from, to, visit, options?.reverse === true, (item) => item),
+  };
 
   constructor(world: MemoryWorld) {
     this.#world = world;
@@ -159,6 +170,19 @@ export class MemoryStateStore implements StateStore {
     }
   }
 
+  /** A copy of the durable state, for {@link rolledBackTo}. */
+  copy(): StateCopy {
+    return { items: this.#durable.clone() };
+  }
+
+  /** After the machine died: the disk comes back with what it held when the copy was made. */
+  rolledBackTo({ items }: StateCopy): MemoryStateStore {
+    const next = new MemoryStateStore(this.#world);
+    next.#durable = items.clone();
+    next.#applied = items.clone();
+    return next;
+  }
+
   #enter(): void {
     this.#commits.assertAlive();
     assert(!this.#visiting, 'the visitor of a scan must not use the store');
@@ -256,6 +280,7 @@ function walk(
   to: Uint8Array | undefined,
   visit: (key: Uint8Array, value: Uint8Array) => boolean,
   reverse: boolean,
+  checked: (item: Item) => Item = sound,
 ): void {
   const low = keyText(from);
   const high = to === undefined ? undefined : keyText(to);
@@ -264,13 +289,13 @@ function walk(
   if (reverse) {
     for (const [text, item] of items.entriesReversed(high, undefined, true)) {
       if (text < low) return;
-      if (!visit(sound(item).key, item.value)) return;
+      if (!visit(checked(item).key, item.value)) return;
     }
     return;
   }
   const stop = { break: true };
   const each = (_text: string, item: Item): { break: boolean } | undefined =>
-    visit(sound(item).key, item.value) ? undefined : stop;
+    visit(checked(item).key, item.value) ? undefined : stop;
   const max = high ?? items.maxKey();
   if (max !== undefined) items.forRange(low, max, high === undefined, each);
 }

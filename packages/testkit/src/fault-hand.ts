@@ -161,6 +161,14 @@ export class FaultHand {
         return this.#cluster.store(action.store).failNextCommit('state');
       case 'fail-read':
         return this.#cluster.store(action.store).failNextRead();
+      case 'blank-disk':
+        return this.#cluster.store(action.store).replaceDisk();
+      case 'copy-state':
+        return this.#cluster.store(action.store).copyState();
+      case 'old-state':
+        return this.#cluster.store(action.store).rollBack();
+      case 'bit-flip':
+        return this.#cluster.store(action.store).flipBit(action.choice);
     }
   }
 
@@ -237,6 +245,9 @@ export class FaultHand {
       case 'full-disk':
       case 'fail-state-commit':
       case 'fail-read':
+      case 'blank-disk':
+      case 'old-state':
+      case 'bit-flip':
         this.#cluster.storesHit([action.store]);
         return;
       case 'disk':

@@ -129,13 +129,13 @@ export class Finale {
     const { stores } = this.#cluster;
     const newest = Math.max(...stores.map((store) => store.node?.config.number ?? 0));
     const applied = new Map<string, number>();
-    for (const { node, id } of stores) {
+    for (const { node, id, losses } of stores) {
       if (node === undefined || node.config.number !== newest) return false;
       const { groups, controller } = node.config;
-      const own = [controller, ...groups].filter(({ replicas }) =>
-        replicas.some((place) => place.storeId === id),
+      const own = [controller, ...groups].filter((group) =>
+        group.replicas.some((place) => place.storeId === id && this.#cluster.isSound(place, group)),
       );
-      const replicas = [...node.host.replicas()];
+      const replicas = [...node.host.replicas()].filter(({ name }) => !losses.hasLost(name));
       if (replicas.length !== own.length) return false;
       for (const { gid } of own) if (node.host.replica(gid) === undefined) return false;
       for (const { name, applied: at, raft } of replicas) {

@@ -61,10 +61,12 @@ export class HealedCore {
   #lacking(): string[] {
     const config = this.#cluster.newestConfig();
     if (config === undefined) return [];
-    return [config.controller, ...config.groups].flatMap(({ replicas }) => {
-      const lost = replicas.map(({ storeId }) => storeId).filter((id) => this.#frozen.has(id));
-      const spare = Math.ceil(replicas.length / 2) - 1;
-      return lost.slice(0, Math.max(0, lost.length - spare));
+    return [config.controller, ...config.groups].flatMap((group) => {
+      const { replicas } = group;
+      const alive = replicas.filter((place) => this.#cluster.isSound(place, group));
+      const frozen = alive.map(({ storeId }) => storeId).filter((id) => this.#frozen.has(id));
+      const majority = Math.floor(replicas.length / 2) + 1;
+      return frozen.slice(0, Math.max(0, majority - (alive.length - frozen.length)));
     });
   }
 

@@ -15,9 +15,9 @@ export function findLeftovers(store: SimStore, config: ClusterConfig): string {
 }
 
 /** Whoever owns a shard serves it at its epoch, and of all other shards a group has a fence at most. */
-function* shardLeftovers({ node }: SimStore, config: ClusterConfig): Generator<string> {
+function* shardLeftovers({ node, losses }: SimStore, config: ClusterConfig): Generator<string> {
   for (const { machine, group } of node?.host.replicas() ?? []) {
-    if (!(machine instanceof DataGroup)) continue;
+    if (!(machine instanceof DataGroup) || losses.hasLost(groupNameText(group))) continue;
     for (const [number, { owner, epoch }] of config.shards.entries()) {
       const shard = machine.shard(number);
       const where = `group ${groupNameText(group)}, shard ${number}`;
@@ -33,13 +33,14 @@ function* shardLeftovers({ node }: SimStore, config: ClusterConfig): Generator<s
 }
 
 /** Keys of replicas that are gone, and of copies that no shard record names. */
-function* storedLeftovers({ state, node }: SimStore, config: ClusterConfig): Generator<string> {
+function* storedLeftovers({ state, node, losses }: SimStore, config: ClusterConfig): Generator<string> {
   const stored = new Map<string, number>();
   const named = new Set<string>();
   state.scan(new Uint8Array(0), undefined, (key, value) => {
     const replica = replicaOf(key);
     if (replica === undefined) return true;
     const { group, generation } = replica;
+    if (losses.hasLost(groupNameText(group))) return true;
     const name = `group ${groupNameText(group)}`;
     const isConfigured = [config.controller, ...config.groups].some((each) => sameGroup(each, group));
     if (!isConfigured || node?.host.replica(group.gid)?.generation !== generation) {

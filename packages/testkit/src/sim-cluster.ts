@@ -1,7 +1,7 @@
-import { assert, must } from '@flotilla/base';
+import { assert, type GroupName, groupNameText, must } from '@flotilla/base';
 import type { HostTuning } from '@flotilla/host';
 import type { MoveTuning } from '@flotilla/store';
-import type { AdminMethod, AdminParams, ClusterConfig } from '@flotilla/wire';
+import type { AdminMethod, AdminParams, ClusterConfig, ReplicaPlace } from '@flotilla/wire';
 import { CheckFailure } from './checkers/failure.ts';
 import { EntryWatch } from './entry-watch.ts';
 import { SimClient, type SimClientParts } from './world/sim-client.ts';
@@ -124,6 +124,12 @@ export class SimCluster {
   /** The newest config that the controller group decided on. */
   newestConfig(): ClusterConfig | undefined {
     return this.world.configs.newest;
+  }
+
+  /** This replica of the group lives, or will when its store does: no disk has cost it. */
+  isSound({ storeId, storeIncarnation }: ReplicaPlace, group: GroupName): boolean {
+    const store = this.store(storeId);
+    return store.incarnation === storeIncarnation && !store.losses.hasLost(groupNameText(group));
   }
 
   /** Something bad happens to these stores: for the account of what moves lived through. */

@@ -19,6 +19,7 @@ import { Worker, type WorkerSabotage } from './workload/worker.ts';
 import { EventKind, timeWords } from './world/event-log.ts';
 import { actionWords } from './world/fault-words.ts';
 import type { FaultKind, ScheduledFault } from './world/faults.ts';
+import { lossKinds } from './world/machine-faults.ts';
 import type { DiskSabotage, SimStore } from './world/sim-store.ts';
 
 export interface SimulationOptions {
@@ -256,6 +257,7 @@ class Simulation {
       stores: stores.map((store) => store.id),
       config: () => this.#cluster.newestConfig(),
       meanPauseMs,
+      replicasMin: this.#schedule.faults.some(({ kind }) => lossKinds.includes(kind)) ? 3 : 1,
       decide,
     });
     this.#operators.push(operator);

@@ -53,6 +53,10 @@ export class ReplicaWatch {
     return `${this.#group.name}/${this.raftId}@${this.store}`;
   }
 
+  get groupName(): string {
+    return this.#group.name;
+  }
+
   words(): string {
     const { written, durable } = this;
     return (
@@ -146,6 +150,18 @@ export class ReplicaWatch {
     this.written = new LogMirror();
     this.durable = new LogMirror();
     this.applied = 0;
+  }
+
+  /** Its disk was lost, or is not to be trusted any more: what it had counted until then. */
+  isLost(): void {
+    this.#buried ??= this.durable.copy();
+    this.#isDurable = false;
+    this.isGone();
+  }
+
+  /** What its state had made durable may be gone; its log is there. */
+  stateIsLost(): void {
+    this.durableApplied = 0;
   }
 
   #checkSurvivor(found: LogMirror): void {

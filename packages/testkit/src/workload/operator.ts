@@ -25,6 +25,8 @@ export interface Situation {
   readonly stores: readonly string[];
   /** The newest there is; an operator who looks at an older one does nothing that this one would not do, too. */
   readonly config: ClusterConfig;
+  /** Of new groups: where a disk may be lost, none may hang on one store. */
+  readonly replicasMin: 1 | 3;
 }
 
 export interface OperatorParts {
@@ -35,6 +37,7 @@ export interface OperatorParts {
   readonly stores: readonly string[];
   readonly config: () => ClusterConfig | undefined;
   readonly meanPauseMs: number;
+  readonly replicasMin: 1 | 3;
   readonly decide: Decision;
 }
 
@@ -67,9 +70,9 @@ export class Operator {
   }
 
   #next(decide: Decision): void {
-    const { client, random, stores } = this.#parts;
+    const { client, random, stores, replicasMin } = this.#parts;
     const config = this.#parts.config();
-    const wish = config && decide({ random, stores, config });
+    const wish = config && decide({ random, stores, config, replicasMin });
     if (wish === undefined) {
       this.start();
       return;

@@ -38,13 +38,13 @@ const transferLeader: Decision = ({ random, stores, config }) => {
 const FIRST_JOINED_GID = 100;
 
 function joinOf(groupsMax: number): Decision {
-  return ({ random, stores, config }) => {
+  return ({ random, stores, config, replicasMin }) => {
     if (config.groups.length >= groupsMax) return undefined;
     const highest = Math.max(FIRST_JOINED_GID, ...config.groups.map((group) => group.gid));
     const count = random.chance(0.2) ? 2 : 1;
     const groups = Array.from({ length: count }, (_, at) => ({
       gid: highest + 1 + at,
-      stores: shuffle(random, stores).slice(0, 1 + random.below(3)),
+      stores: shuffle(random, stores).slice(0, replicasMin + random.below(4 - replicasMin)),
     }));
     const words = groups.map(({ gid, stores }) => `group ${gid} on ${stores.join(' ')}`).join(', ');
     return { method: 'join', params: { plan: random.chance(0.1), groups }, words: `join of ${words}` };

@@ -72,6 +72,10 @@ const table: Table = {
   room: onStore,
   'fail-state-commit': onStore,
   'fail-read': onStore,
+  'blank-disk': onStore,
+  'copy-state': onStore,
+  'old-state': onStore,
+  'bit-flip': { store, choice: whole },
 };
 
 const kinds = Object.keys(table) as FaultAction['kind'][];

@@ -1,6 +1,6 @@
 import type { Prng } from '@flotilla/base';
 import { MoveStep } from '@flotilla/wire';
-import { type MachineAction, machinePausesMs, machineStrike } from './machine-faults.ts';
+import { lossKinds, type MachineAction, machinePausesMs, machineStrike } from './machine-faults.ts';
 
 /**
  * Faults are data, made before the run: a list that can be printed, cut down and replayed. Times are
@@ -122,6 +122,9 @@ export const faultKinds = [
   'full-disk',
   'fail-state-commit',
   'fail-read',
+  'blank-disk',
+  'old-state',
+  'bit-flip',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -159,6 +162,10 @@ const pauseBetweenMs: { readonly [kind in FaultKind]: readonly [number, number] 
 /** What is aimed at moves is chosen more often than the rest: there is little else in which a move goes wrong. */
 const AIMED_CHANCE = 0.7;
 const CHANCE = 0.45;
+/** What is lost stays lost: too much of it, and little else happens. */
+const LOSS_CHANCE = 0.25;
+/** With fewer stores than this a minority is nobody. */
+const LOSS_STORES_MIN = 3;
 
 export interface ScheduleOptions {
   readonly stores: readonly string[];
@@ -172,8 +179,12 @@ export interface ScheduleOptions {
 
 /** A random subset of kinds at random rates: some runs meet one kind often, some all kinds at once. */
 export function makeSchedule(random: Prng, options: ScheduleOptions): ScheduledFault[] {
-  const kinds = options.kinds ?? faultKinds;
-  const chanceOf = (kind: FaultKind): number => (moveFaultKinds.includes(kind) ? AIMED_CHANCE : CHANCE);
+  const kinds = (options.kinds ?? faultKinds).filter(
+    (kind) => options.stores.length >= LOSS_STORES_MIN || !lossKinds.includes(kind),
+  );
+  const victim = pick(random.fork('victim'), options.stores);
+  const chanceOf = (kind: FaultKind): number =>
+    moveFaultKinds.includes(kind) ? AIMED_CHANCE : lossKinds.includes(kind) ? LOSS_CHANCE : CHANCE;
   const chosen = kinds.filter((kind) =>
     random.fork(`choose ${kind}`).chance(kinds.length > 3 ? chanceOf(kind) : 1),
   );
@@ -189,7 +200,7 @@ export function makeSchedule(random: Prng, options: ScheduleOptions): ScheduledF
       atMs += meanMs * (0.3 + 1.4 * stream.unit())
     ) {
       const name = strikeName(kind, ++number);
-      for (const action of strike(kind, Math.round(atMs), name, stream, options)) {
+      for (const action of strike(kind, Math.round(atMs), name, stream, { ...options, victim })) {
         actions.push({ ...action, strike: name });
       }
     }
@@ -202,7 +213,7 @@ function strike(
   atMs: number,
   name: string,
   random: Prng,
-  { stores, clients, groups }: ScheduleOptions,
+  { stores, clients, groups, victim }: ScheduleOptions & { readonly victim: string },
 ): FaultAction[] {
   const store = pick(random, stores);
   const other = pick(random, stores.length > 1 ? stores.filter((each) => each !== store) : stores);
@@ -336,7 +347,7 @@ function strike(
       ];
     default: {
       const right = pick(random, [other, other, ...clients]);
-      return machineStrike(kind, { atMs, name, store, right, random, later });
+      return machineStrike(kind, { atMs, name, store, victim, right, random, later });
     }
   }
 }

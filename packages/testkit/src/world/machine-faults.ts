@@ -21,9 +21,16 @@ export type MachineAction =
   /** The next commit of the state fails: the process must stop by itself. */
   | { readonly kind: 'fail-state-commit'; readonly store: string }
   /** The next read ends the process, in the middle of whatever it does. */
-  | { readonly kind: 'fail-read'; readonly store: string };
+  | { readonly kind: 'fail-read'; readonly store: string }
+  /** The disk is gone, and with it the incarnation of the store. */
+  | { readonly kind: 'blank-disk'; readonly store: string }
+  | { readonly kind: 'copy-state'; readonly store: string }
+  /** The machine dies, and its state comes back as it was at the `copy-state` before. */
+  | { readonly kind: 'old-state'; readonly store: string }
+  /** In an entry or a value of some replica that the choice names. */
+  | { readonly kind: 'bit-flip'; readonly store: string; readonly choice: number };
 
-export type MachineFaultKind = Exclude<MachineAction['kind'], 'room'>;
+export type MachineFaultKind = Exclude<MachineAction['kind'], 'room' | 'copy-state'>;
 
 /** Milliseconds between two of a kind that is chosen, shortest and longest. */
 export const machinePausesMs: { readonly [kind in MachineFaultKind]: readonly [number, number] } = {
@@ -33,7 +40,13 @@ export const machinePausesMs: { readonly [kind in MachineFaultKind]: readonly [n
   'full-disk': [6_000, 25_000],
   'fail-state-commit': [6_000, 25_000],
   'fail-read': [5_000, 20_000],
+  'blank-disk': [8_000, 20_000],
+  'old-state': [6_000, 20_000],
+  'bit-flip': [4_000, 15_000],
 };
+
+/** These may cost replicas for good. All of a run hit the same store, so that each group loses a minority. */
+export const lossKinds: readonly string[] = ['blank-disk', 'old-state', 'bit-flip'];
 
 /** Leases allow for rates that differ by 11 %; machines differ by 1 % already. */
 const DRIFT_MAX = 0.045;
@@ -46,6 +59,8 @@ export interface Aim {
   readonly atMs: number;
   readonly name: string;
   readonly store: string;
+  /** Whose disk may be lost in this run. */
+  readonly victim: string;
   /** Another store, or a client. */
   readonly right: string;
   readonly random: Prng;
@@ -53,7 +68,7 @@ export interface Aim {
 }
 
 export function machineStrike(kind: MachineFaultKind, aim: Aim): FaultAction[] {
-  const { atMs, name, store, right, random, later } = aim;
+  const { atMs, name, store, victim, right, random, later } = aim;
   switch (kind) {
     case 'bandwidth':
       return [
@@ -81,6 +96,18 @@ export function machineStrike(kind: MachineFaultKind, aim: Aim): FaultAction[] {
         { atMs, kind, store },
         { atMs: later(20, 4_000), kind: 'restart', store },
       ];
+    case 'blank-disk':
+      return [{ atMs, kind, store: victim }];
+    case 'old-state': {
+      const strikeMs = later(50, 5_000);
+      return [
+        { atMs, kind: 'copy-state', store: victim },
+        { atMs: strikeMs, kind, store: victim },
+        { atMs: strikeMs + 1 + random.below(1_000), kind: 'restart', store: victim },
+      ];
+    }
+    case 'bit-flip':
+      return [{ atMs, kind, store: victim, choice: random.u32() }];
   }
 }
 
@@ -101,6 +128,14 @@ export function machineWords(action: MachineAction): string {
       return `the next state commit of ${action.store} fails`;
     case 'fail-read':
       return `the next read of ${action.store} fails`;
+    case 'blank-disk':
+      return `the disk of ${action.store} is replaced by a blank one`;
+    case 'copy-state':
+      return `the state of ${action.store} is copied`;
+    case 'old-state':
+      return `the state of ${action.store} is as it was at its copy`;
+    case 'bit-flip':
+      return `a bit flips on the disk of ${action.store}`;
   }
 }
 

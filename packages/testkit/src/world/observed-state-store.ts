@@ -1,24 +1,28 @@
 import type { CommitUrgency, StateSnapshot, StateStore } from '@flotilla/ports';
+import type { MemoryStateStore } from '@flotilla/storage';
 import { type ProcessGate, ReadFailure } from './process-gate.ts';
 import { StateDigests } from './state-digests.ts';
 import type { StoreWatch } from './store-watch.ts';
 
 const NOTHING = new Uint8Array(0);
 
+/** Damage is for the store to meet: the digests are made of what was written. */
+type Inner = StateStore & Pick<MemoryStateStore, 'raw'>;
+
 /** A state store that keeps digests of what it holds and tells the checker of every commit. */
 export class ObservedStateStore implements StateStore {
-  readonly #inner: StateStore;
+  readonly #inner: Inner;
   readonly #watch: StoreWatch;
   readonly #gate: ProcessGate;
   readonly #digests = new StateDigests();
   #failsNextRead = false;
 
-  constructor(inner: StateStore, watch: StoreWatch, gate: ProcessGate) {
+  constructor(inner: Inner, watch: StoreWatch, gate: ProcessGate) {
     this.#inner = inner;
     this.#watch = watch;
     this.#gate = gate;
     // A restart goes on with what survived.
-    inner.scan(NOTHING, undefined, (key, value) => {
+    inner.raw.scan(NOTHING, undefined, (key, value) => {
       this.#digests.change(key.slice(), undefined, value);
       return true;
     });
@@ -34,17 +38,17 @@ export class ObservedStateStore implements StateStore {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#digests.change(key, this.#inner.get(key), value);
+    this.#digests.change(key, this.#inner.raw.get(key), value);
     this.#inner.put(key, value);
   }
 
   delete(key: Uint8Array): void {
-    this.#digests.change(key, this.#inner.get(key), undefined);
+    this.#digests.change(key, this.#inner.raw.get(key), undefined);
     this.#inner.delete(key);
   }
 
   deleteRange(from: Uint8Array, to: Uint8Array): void {
-    this.#inner.scan(from, to, (key, value) => {
+    this.#inner.raw.scan(from, to, (key, value) => {
       this.#digests.change(key.slice(), value, undefined);
       return true;
     });

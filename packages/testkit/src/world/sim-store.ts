@@ -1,11 +1,12 @@
 import { type Entry, hexEncode, type Prng } from '@flotilla/base';
 import type { HostTuning, Replica } from '@flotilla/host';
 import type { LogStore, StateView } from '@flotilla/ports';
-import { MemoryLogStore, MemoryStateStore, type MemoryWorld } from '@flotilla/storage';
+import { MemoryLogStore, MemoryStateStore, type MemoryWorld, type StateCopy } from '@flotilla/storage';
 import { type MoveTuning, StoreNode } from '@flotilla/store';
 import { Fabric, type MemoryNetwork, PlainColdCodec, RunLengthCompressor } from '@flotilla/transport';
 import { type AddressEntry, entryFormats } from '@flotilla/wire';
 import { CheckFailure } from '../checkers/failure.ts';
+import { DiskLosses } from './disk-losses.ts';
 import { EventKind } from './event-log.ts';
 import { GatedNetwork } from './gated-network.ts';
 import { NodeClock, NodeTimers } from './node-clock.ts';
@@ -75,7 +76,9 @@ export class SimStore {
   readonly #options: SimStoreOptions;
   readonly #random: Prng;
   readonly #diskRandom: Prng;
-  readonly #incarnation: string;
+  readonly losses: DiskLosses = new DiskLosses();
+  readonly #incarnations: Prng;
+  #incarnation: string;
   readonly #disk: MemoryWorld;
   #clock: NodeClock;
   #log: MemoryLogStore;
@@ -86,6 +89,7 @@ export class SimStore {
   #life: Life | undefined;
   #lives = 0;
   #stalled = false;
+  #copy: StateCopy | undefined;
 
   constructor(world: SimWorld, id: string, options: SimStoreOptions) {
     this.#world = world;
@@ -94,8 +98,8 @@ export class SimStore {
     this.#options = options;
     this.#random = world.random.fork(`store ${id}`);
     this.#diskRandom = this.#random.fork('disk');
-    const name = this.#random.fork('incarnation');
-    this.#incarnation = hexEncode(Uint8Array.from({ length: 8 }, () => name.below(256)));
+    this.#incarnations = this.#random.fork('incarnation');
+    this.#incarnation = this.#newIncarnation();
     this.#clock = this.#bootClock(world.time.wallMs() + options.wallOffsetMs);
     this.#disk = {
       timers: world.time,
@@ -119,9 +123,13 @@ export class SimStore {
     return this.#clock;
   }
 
-  /** What its disk holds of the state right now, as far as it was applied. */
+  /** What its disk holds of the state right now, as far as it was applied, damaged or not. */
   get state(): StateView {
-    return this.#state;
+    return this.#state.raw;
+  }
+
+  get incarnation(): string {
+    return this.#incarnation;
   }
 
   /** What its disk holds of the logs of its groups. */
@@ -145,9 +153,9 @@ export class SimStore {
     const gated = new GatedNetwork(network, gate, (bytes) => {
       world.events.mixBytes(EventKind.deliver, this.#lives, bytes);
     });
-    const log = world.log(this.id);
+    const log = this.losses.tolerant(world.log(this.id));
     const rare = world.rare.of(`${this.id} ${life}`);
-    const watch = new StoreWatch(world.checker, world.contents, this.id);
+    const watch = new StoreWatch(world.checker, world.contents, this.id, this.losses);
     watch.opens(this.#log);
     const fabric = new Fabric({
       identity: { storeId: this.id, incarnation: this.#incarnation },
@@ -249,8 +257,9 @@ export class SimStore {
     this.#end(false);
     this.#log = this.#log.crash();
     this.#state = this.#state.crash();
-    if (this.#options.sabotage === 'disk-blank') this.#wipe();
     this.#applyStall();
+    // Sabotage: the data is gone, and the store claims to be the same incarnation.
+    if (this.#options.sabotage === 'disk-blank') this.#wipe();
     return true;
   }
 
@@ -265,6 +274,39 @@ export class SimStore {
     this.#clock = this.#bootClock(this.#clock.wallMs());
     this.#applyStall();
     return true;
+  }
+
+  /** The disk is replaced by a blank one, and the store comes back as another incarnation. */
+  replaceDisk(): boolean {
+    this.powerCut();
+    this.losses.loseAll(this.#log);
+    this.#wipe();
+    this.#addressBook = [];
+    this.#incarnation = this.#newIncarnation();
+    this.start();
+    return true;
+  }
+
+  /** Keeps a copy of the state, for {@link rollBack}. */
+  copyState(): boolean {
+    this.#copy = this.#state.copy();
+    return true;
+  }
+
+  /** The machine dies; half of its disk, the one with the state, comes back as it was when the copy was made. */
+  rollBack(): boolean {
+    if (this.#copy === undefined) return false;
+    this.powerCut();
+    this.losses.loseAll(this.#log);
+    this.#state = this.#state.rolledBackTo(this.#copy);
+    this.#copy = undefined;
+    this.#applyStall();
+    return true;
+  }
+
+  /** A bit flips at rest, in the log or in the state of one of its replicas. */
+  flipBit(choice: number): boolean {
+    return this.losses.flipBit(this.#log, this.#state, choice);
   }
 
   pause(): boolean {
@@ -314,11 +356,16 @@ export class SimStore {
     }
   }
 
-  /** Sabotage: the data is gone, and the store claims to be the same incarnation. */
+  #newIncarnation(): string {
+    return hexEncode(Uint8Array.from({ length: 8 }, () => this.#incarnations.below(256)));
+  }
+
   #wipe(): void {
     this.#log = new MemoryLogStore(this.#disk);
     this.#state = new MemoryStateStore(this.#disk);
     this.#clusterId = undefined;
+    this.#copy = undefined;
+    this.#applyStall();
   }
 
   #applyStall(): void {

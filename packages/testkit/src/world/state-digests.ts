@@ -55,7 +55,9 @@ export class Generation {
   change(key: Uint8Array, old: Uint8Array | undefined, value: Uint8Array | undefined): void {
     this.isDirty = true;
     if (isHostRecord(key)) {
-      if (value !== undefined) this.appliedIndex = appliedIndexOf(value);
+      // The mark of a quarantine is another record of the host.
+      const isMeta = key.length === PREFIX_BYTES + 1;
+      if (value !== undefined && isMeta) this.appliedIndex = appliedIndexOf(value);
       return;
     }
     const shard = shardOf(this.gid, key);

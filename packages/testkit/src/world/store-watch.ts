@@ -1,8 +1,9 @@
-import { compareBytes, type GroupName, sameGroup } from '@flotilla/base';
+import { compareBytes, type GroupName, groupNameText, sameGroup } from '@flotilla/base';
 import type { LogStore, LogWrite } from '@flotilla/ports';
 import type { ConsensusChecker } from '../checkers/consensus.ts';
 import type { ContentLedger } from '../checkers/content-ledger.ts';
 import type { ReplicaWatch } from '../checkers/replica-watch.ts';
+import { DiskLosses } from './disk-losses.ts';
 import type { Generation, StateDigests } from './state-digests.ts';
 import { hostRecordKey } from './state-keys.ts';
 
@@ -23,12 +24,19 @@ export class StoreWatch {
   readonly #contents: ContentLedger;
   readonly #store: string;
   readonly #replicas: Watched[] = [];
+  readonly #losses: DiskLosses;
   #digests: StateDigests | undefined;
 
-  constructor(checker: ConsensusChecker, contents: ContentLedger, store: string) {
+  constructor(
+    checker: ConsensusChecker,
+    contents: ContentLedger,
+    store: string,
+    losses: DiskLosses = new DiskLosses(),
+  ) {
     this.#checker = checker;
     this.#contents = contents;
     this.#store = store;
+    this.#losses = losses;
   }
 
   find(group: GroupName): ReplicaWatch | undefined {
@@ -37,7 +45,10 @@ export class StoreWatch {
 
   /** Before the store starts: what its disk brought through the crash. */
   opens(logStore: LogStore): void {
+    const damaged = logStore.damaged();
     for (const record of logStore.replicas()) {
+      // It takes part in nothing any more.
+      if (damaged.some((group) => sameGroup(group, record.group))) continue;
       const { group, raftId, start, generation, removed } = record;
       const watch = this.#checker.replica(this.#store, group, raftId);
       const { first, last } = logStore.span(group);
@@ -47,7 +58,11 @@ export class StoreWatch {
       this.#replicas.push({ group, watch, generation, durable: removed ? undefined : generation, moved: [] });
     }
     const present = new Set(this.#replicas.map((replica) => replica.watch));
-    for (const watch of this.#checker.replicasOn(this.#store)) if (!present.has(watch)) watch.isGone();
+    for (const watch of this.#checker.replicasOn(this.#store)) {
+      if (present.has(watch)) continue;
+      if (this.#losses.hasLost(watch.groupName)) watch.isLost();
+      else watch.isGone();
+    }
   }
 
   /** After {@link opens}: how far the surviving state is. */
@@ -55,6 +70,7 @@ export class StoreWatch {
     this.#digests = digests;
     for (const { group, watch, generation } of this.#replicas) {
       const state = digests.find(group.gid, group.incarnation, generation);
+      if (this.#losses.hasLost(groupNameText(group))) watch.stateIsLost();
       watch.restartsFrom(state?.appliedIndex ?? 0);
       if (state !== undefined) this.#compare(watch, state);
     }
@@ -123,6 +139,8 @@ export class StoreWatch {
 
   #compare(watch: ReplicaWatch, state: Generation): void {
     if (state.appliedIndex === undefined || state.appliedIndex === 0) return;
+    // What broke in the middle of an entry has half of it.
+    if (this.#losses.hasLost(groupNameText(state))) return;
     const { high, low } = state.digest();
     this.#checker
       .group({ gid: state.gid, incarnation: state.incarnation })

@@ -209,22 +209,33 @@ describe('the schedule of faults', () => {
       }
       const count = (...wanted: readonly string[]): number =>
         actions.filter((action) => wanted.includes(action.kind)).length;
-      expect(count('crash', 'power-cut', 'fail-commit')).toBe(count('restart'));
+      const stops = [
+        'crash',
+        'power-cut',
+        'fail-commit',
+        'fail-state-commit',
+        'fail-read',
+        'full-disk',
+        'old-state',
+      ];
+      expect(count(...stops)).toBe(count('restart'));
+      expect(count('full-disk')).toBe(count('room'));
+      expect(count('old-state')).toBe(count('copy-state'));
       expect(count('pause')).toBe(count('resume'));
-      expect(count('cut', 'slow')).toBe(count('heal'));
+      expect(count('cut', 'slow', 'bandwidth')).toBe(count('heal'));
       expect(count('stall')).toBe(count('unstall'));
       const leaders = ['leader-crash', 'leader-pause', 'leader-cut', 'leader-drop', 'move-leader'];
       expect(count(...leaders)).toBe(count('leader-back'));
       expect(count('deaf')).toBe(count('hearing'));
     }
     // Black-outs are power cuts, partitions are cuts, half-open connections are resets.
-    expect(kinds.size).toBe(26);
+    expect(kinds.size).toBe(37);
   });
 
   test('taking one kind away leaves the times of the others as they were', () => {
     const all = makeSchedule(new Prng(3), { ...options, kinds: ['crash', 'reset'] });
     const some = makeSchedule(new Prng(3), { ...options, kinds: ['reset'] });
     expect(all.filter((action) => action.kind === 'reset')).toEqual(some);
-    expect(faultKinds.length).toBe(23);
+    expect(faultKinds.length).toBe(32);
   });
 });
