@@ -21,8 +21,11 @@ export class DiskLosses {
     for (const { group } of log.replicas()) this.#groups.add(groupNameText(group));
   }
 
-  /** Chooses among entries and values of replicas that nothing has happened to. */
-  flipBit(log: MemoryLogStore, state: MemoryStateStore, choice: number): boolean {
+  /**
+   * Chooses among entries and values of replicas that nothing has happened to. A store that is down reads its whole
+   * logs as it opens them; one that runs meets the damage when it reads that entry.
+   */
+  flipBit(log: MemoryLogStore, state: MemoryStateStore, choice: number, isRunning: boolean): boolean {
     const sound = log
       .replicas()
       .filter(({ group, removed }) => !removed && !this.hasLost(groupNameText(group)))
@@ -32,7 +35,7 @@ export class DiskLosses {
     this.#groups.add(groupNameText(group));
     const { first, last } = log.span(group);
     if (choice % 2 === 0 && last >= first) {
-      log.corrupt(group, first + (choice % (last - first + 1)));
+      log.corrupt(group, isRunning ? first + (choice % (last - first + 1)) : undefined);
       return true;
     }
     const name = groupNameText(group);

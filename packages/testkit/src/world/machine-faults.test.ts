@@ -135,8 +135,8 @@ describe('a disk', () => {
       () => {},
     );
     const losses = new DiskLosses();
-    expect(losses.flipBit(log, state, 8)).toBe(true);
-    expect(losses.flipBit(log, state, 8)).toBe(false);
+    expect(losses.flipBit(log, state, 8, true)).toBe(true);
+    expect(losses.flipBit(log, state, 8, true)).toBe(false);
     expect(() => log.entries(group, 1, 3, 100)).toThrow('checksum');
     const levels: string[] = [];
     const sink = losses.tolerant({ log: (level) => levels.push(level) });

@@ -306,7 +306,7 @@ export class SimStore {
 
   /** A bit flips at rest, in the log or in the state of one of its replicas. */
   flipBit(choice: number): boolean {
-    return this.losses.flipBit(this.#log, this.#state, choice);
+    return this.losses.flipBit(this.#log, this.#state, choice, this.isRunning);
   }
 
   pause(): boolean {
