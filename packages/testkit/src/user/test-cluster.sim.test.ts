@@ -238,6 +238,41 @@ describe('faults', () => {
   });
 });
 
+describe('storms', () => {
+  test('a storm strikes by the seed, ends by itself, and loses nothing that was acknowledged', async () => {
+    const hashes = new Set<string>();
+    for (const seed of [1, 2, 2]) {
+      const subject = cluster({ seed });
+      const db = subject.client({ timeout: 60_000 });
+      await subject.run(async () => {
+        const storm = subject.storm(8_000);
+        for (let number = 1; number <= 100; number++) {
+          expect((await db.increment('n')).value).toBe(number);
+          await subject.advance(60);
+        }
+        await storm;
+        expect((await db.get('n'))?.text()).toBe('100');
+      });
+      expect(subject.story(200).some((line) => line.includes('fault: '))).toBe(true);
+      expect(subject.stores.every((store) => subject.isUp(store))).toBe(true);
+      subject.check();
+      hashes.add(subject.hash);
+    }
+    expect(hashes.size).toBe(2);
+  });
+
+  test('a storm of one kind has no other faults', async () => {
+    const subject = cluster();
+    await subject.run(() => subject.storm(20_000, ['crash']));
+    const faults = subject.story(200).filter((line) => line.includes('fault: '));
+    expect(faults.length).toBeGreaterThan(1);
+    expect(faults.filter((line) => !/ (crashes|is started)$/.test(line))).toEqual([]);
+    await expect(subject.storm(10, ['rain' as never])).rejects.toThrow(
+      'a storm has no rain: choose among crash',
+    );
+  });
+});
+
 describe('checks', () => {
   test('histories are recorded with all conditions, and leave out what expires or is deleted by range', async () => {
     const subject = cluster();

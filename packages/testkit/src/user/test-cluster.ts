@@ -8,6 +8,7 @@ import { ProcessGate } from '../world/process-gate.ts';
 import type { SimStore } from '../world/sim-store.ts';
 import { CallHistory, WatchedCore } from './call-history.ts';
 import { Programs } from './programs.ts';
+import { planStorm, type StormKind, stormKinds } from './storm.ts';
 
 export interface TestClusterOptions {
   /** Everything that is left to chance follows from it: a whole number from 0 to 2^32 - 1. Default: 1. */
@@ -78,6 +79,7 @@ export class TestCluster implements Disposable {
   readonly #clients = new Map<string, Db>();
   readonly #random: Prng;
   #partitions = 0;
+  #storms = 0;
   /** What a check found; from then on nothing else can be learnt from this cluster. */
   #broken: CheckFailure | undefined;
   #isClosed = false;
@@ -254,6 +256,21 @@ export class TestCluster implements Disposable {
   /** Everything ends that was done to the cluster: all stores are up, nothing is cut, slow or paused. */
   recover(): void {
     this.#act(() => this.#cluster.heal(), 'everything is healed');
+  }
+
+  /**
+   * Faults of all kinds, or of these, chosen by the seed, for so many ms of virtual time; resolves when it is over
+   * and everything has recovered. For a program that runs meanwhile: `Promise.all([storm(5_000), program()])`.
+   */
+  async storm(ms: number, kinds: readonly StormKind[] = stormKinds): Promise<void> {
+    const unknown = kinds.find((kind) => !stormKinds.includes(kind));
+    if (unknown !== undefined) {
+      throw new UsageError(`a storm has no ${unknown}: choose among ${stormKinds.join(', ')}`);
+    }
+    wholeNumber('a storm', ms, 1, 3_600_000);
+    this.#act(() => planStorm(this.#cluster, ++this.#storms, ms, kinds), `a storm of ${ms} ms`);
+    await this.advance(ms);
+    this.recover();
   }
 
   // ---------- what is so now ----------
