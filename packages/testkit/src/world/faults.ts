@@ -161,7 +161,7 @@ const pauseBetweenMs: { readonly [kind in FaultKind]: readonly [number, number] 
 
 /** What is aimed at moves is chosen more often than the rest: there is little else in which a move goes wrong. */
 const AIMED_CHANCE = 0.7;
-const CHANCE = 0.45;
+const CHANCE = 0.35;
 /** What is lost stays lost: too much of it, and little else happens. */
 const LOSS_CHANCE = 0.25;
 /** With fewer stores than this a minority is nobody. */
