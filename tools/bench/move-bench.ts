@@ -207,7 +207,8 @@ export class OpenLoop {
 
   async #run(): Promise<void> {
     for (; !this.#stopping; await pause(TICK_MS)) {
-      const due = Math.floor((performance.now() - this.#beginMs) * this.#perMs);
+      // The first one is due at once.
+      const due = Math.floor((performance.now() - this.#beginMs) * this.#perMs) + 1;
       for (; this.#sent < due; this.#sent++) {
         if (this.#open < this.#openMax) void this.#send(this.#sent);
         else this.#skipped += 1;
