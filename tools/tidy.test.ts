@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkReferences } from './tidy/doc-references.ts';
+import { checkSnippets } from './tidy/doc-snippets.ts';
 import { layers } from './tidy/layers.ts';
 import {
   checkExports,
@@ -118,6 +119,13 @@ test('every file, function and test title that the documents on proof name is th
   const sourceOf = (path: string): string | undefined => (files.includes(path) ? read(path) : undefined);
   for (const document of ['docs/testing.md', 'docs/invariants.md', 'docs/limits.md']) {
     expectNone(checkReferences(document, read(document), directories, sourceOf));
+  }
+});
+
+test('every snippet of the guides to the simulator is run as it stands there', () => {
+  const tests = files.filter((path) => /^examples\/.*\.test\.ts$/.test(path)).map(read);
+  for (const document of ['docs/simulating.md', 'packages/testkit/README.md']) {
+    expectNone(checkSnippets(document, read(document), tests));
   }
 });
 

@@ -14,6 +14,7 @@ export { checkPatches, type Patch, patched } from './model/patches.ts';
 export { replayCommand, report, summary } from './report.ts';
 export { type ClusterOptions, SimCluster } from './sim-cluster.ts';
 export { type SimulationOptions, type SimulationResult, simulate } from './simulation.ts';
+export type { StormKind } from './user/storm.ts';
 export {
   type RunOptions,
   type TestClientOptions,
