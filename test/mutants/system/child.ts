@@ -11,12 +11,12 @@ async function run({ name, first, seeds }: Task): Promise<Verdict> {
   const sabotage = sabotages.find((each) => each.name === name);
   if (sabotage === undefined) return { kind: 'broken', why: `there is no sabotage ${name}` };
   const unloaded = loadWith(sabotage.patches);
-  const { simulate } = await import('@flotilla/testkit');
+  const { runOnce } = await import('../../../packages/testkit/src/simulation.ts');
   const [stray] = unloaded();
   if (stray !== undefined) return { kind: 'broken', why: `the simulator does not load ${stray.file}` };
   for (let tried = 1; tried <= seeds; tried++) {
     const seed = first + tried - 1;
-    const { failure } = simulate({ ...sabotage.world, seed });
+    const { failure } = runOnce({ ...sabotage.world, seed });
     if (failure === undefined) continue;
     const says = failure.message.slice(0, LINE_LENGTH_MAX);
     return { kind: 'caught', seed, tried, checker: failure.checker, says };

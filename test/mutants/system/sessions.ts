@@ -1,11 +1,10 @@
 import { changeOf } from '../named/mutant.ts';
 import { type Row, sabotagesOf } from './sabotage.ts';
-import { moving, still } from './worlds.ts';
+import { moving, outrun, pingPong, still } from './worlds.ts';
 
 const batch = changeOf('kv/batch.ts');
 const clientAnswers = changeOf('client/core/answers.ts');
 const clientBatch = changeOf('client/core/batch.ts');
-const clientSession = changeOf('client/core/session.ts');
 const dataGroup = changeOf('kv/data-group.ts');
 const row = changeOf('kv/session-row.ts');
 const storeNode = changeOf('store/store-node.ts');
@@ -50,14 +49,14 @@ const rows: readonly Row[] = [
     'old-epoch-is-executed',
     'a command is executed only at the epoch that its client believes in',
     ['exactly once'],
-    moving,
+    pingPong,
     batch('ShardState.serving || shard.epoch !== command.epoch) {', 'ShardState.serving) {'),
   ],
   [
     'refused-command-is-executed',
     'what the leader marked as refused is executed by no replica',
     ['exactly once'],
-    moving,
+    outrun,
     batch('    if (fault !== undefined || refused) {', '    if (fault !== undefined) {'),
   ],
   [
@@ -99,7 +98,7 @@ const rows: readonly Row[] = [
     still,
     clientAnswers(
       'if (operation instanceof WriteOperation) operation.doubtful = true;',
-      'if (operation instanceof WriteOperation) this.#dispatcher.forgetSession(operation);',
+      'if (operation instanceof WriteOperation) operation.session = undefined;',
     ),
   ],
   [
@@ -111,17 +110,6 @@ const rows: readonly Row[] = [
       'if (operation instanceof WriteOperation) operation.doubtful = true;',
       'if (operation instanceof WriteOperation) operation.doubtful = false;',
     ),
-  ],
-  [
-    'floor-above-an-open-number',
-    'the floor of a session is its lowest open number',
-    ['client', 'exactly once', 'no error'],
-    still,
-    clientSession(
-      '    if (seq !== this.#floor) return false;\n',
-      '    if (seq < this.#floor) return false;\n    this.#floor = seq;\n',
-    ),
-    clientSession('assert(seq >= this.#floor && seq < this.#next, ', 'assert(seq < this.#next, '),
   ],
   [
     'replies-in-another-order',
