@@ -1,6 +1,6 @@
-import { InvariantError, type Prng } from '@flotilla/base';
+import type { Prng } from '@flotilla/base';
 import { checkAppends, checkCounter } from './checkers/exactly-once.ts';
-import { CheckFailure } from './checkers/failure.ts';
+import { asFailure, CheckFailure } from './checkers/failure.ts';
 import type { Operation } from './checkers/history.ts';
 import { checkLinearizability } from './checkers/linearizability.ts';
 import type { MoveCounts } from './checkers/moves/move-tally.ts';
@@ -23,13 +23,19 @@ import { lossKinds } from './world/machine-faults.ts';
 import type { DiskSabotage, SimStore } from './world/sim-store.ts';
 
 export interface SimulationOptions {
+  /** Everything that is left to chance follows from it: a whole number from 0 to 2^32 - 1. */
   readonly seed: number;
-  /** Simulated seconds of load and faults. */
+  /** Simulated seconds of load and faults. What comes before and after takes some seconds more. */
   readonly seconds: number;
+  /** Default: 3, or 6 where shards move. */
   readonly stores?: number;
+  /** Groups that serve data at the start. Default: 2, or 3 to 4 where shards move. */
   readonly groups?: number;
+  /** Client processes. Default: 5. */
   readonly clients?: number;
+  /** Threads in each client, which call one thing after the other. Default: 3. */
   readonly workersPerClient?: number;
+  /** Mean pause of a thread between two calls, ms. Default: by the seed. */
   readonly thinkMs?: number;
   /** Mean pause between two moves of shards, ms; left out: nobody asks for any. */
   readonly movesMs?: number;
@@ -45,16 +51,23 @@ export interface SimulationOptions {
 
 export interface SimulationResult {
   readonly seed: number;
+  /** Over all events: two runs are the same run exactly if their hashes are equal. */
   readonly hash: string;
   readonly events: number;
+  /** How long all of it took in the simulated world. */
   readonly virtualMs: number;
+  /** Calls of clients that ended, however they did. */
   readonly operations: number;
+  /** Those among them whose outcome the client could not know. */
   readonly unknown: number;
   readonly scans: number;
+  /** Terms in which some group had a leader. */
   readonly elections: number;
+  /** Snapshots that a replica took over from another one. */
   readonly snapshots: number;
   readonly crashes: number;
   readonly powerCuts: number;
+  /** Actions of the schedule that changed anything. */
   readonly faults: number;
   /** How often each kind of fault struck. */
   readonly faultCounts: Readonly<Record<string, number>>;
@@ -69,8 +82,9 @@ export interface SimulationResult {
   readonly recoveryMs: number;
   /** What was decided before the run began: the same options with it are the same run. */
   readonly schedule: Schedule;
+  /** The first promise of the system that was broken; undefined if all were kept. */
   readonly failure: CheckFailure | undefined;
-  /** The last told events. */
+  /** The last told events before the failure, oldest first; empty without one. */
   readonly story: readonly string[];
 }
 
@@ -85,7 +99,10 @@ const EXTRA_GROUPS = 2;
 /** Whoever takes first assignments back does so at once: they take no longer than an election. */
 const DOUBTS_MS = 40;
 
-/** One seed, from the founding of a cluster to the last check. Never throws for what the system did wrong. */
+/**
+ * One seed, from the founding of a cluster over load and faults to the last check: see `failure` of the result.
+ * Never throws for what the system did wrong. A simulated second takes some ten milliseconds, in one piece.
+ */
 export function simulate(options: SimulationOptions): SimulationResult {
   const result = runOnce(options);
   const { failure } = result;
@@ -114,14 +131,6 @@ function storyUntil(options: SimulationOptions, untilMs: number): string[] {
   };
   runOnce({ ...options, trace });
   return story;
-}
-
-function asFailure(error: unknown): CheckFailure {
-  if (error instanceof CheckFailure) return error;
-  if (!(error instanceof Error)) return new CheckFailure('no error', `something threw ${String(error)}`);
-  const what = error instanceof InvariantError ? 'an assertion failed' : 'an exception was thrown';
-  const stack = (error.stack ?? '').split('\n').slice(1, 12);
-  return new CheckFailure('no error', `${what}: ${error.message}`, stack);
 }
 
 class Simulation {
