@@ -2,7 +2,7 @@ import { FaultHand } from '../fault-hand.ts';
 import type { SimCluster } from '../sim-cluster.ts';
 import { EventKind } from '../world/event-log.ts';
 import { actionWords } from '../world/fault-words.ts';
-import { type FaultKind, makeSchedule } from '../world/faults.ts';
+import { makeSchedule } from '../world/faults.ts';
 
 /** What programs of users must live with. Disks that lose what they had kept are left to tests of the stores. */
 export const stormKinds = [
@@ -22,7 +22,7 @@ export const stormKinds = [
   'leader-pause',
   'leader-cut',
   'leader-drop',
-] as const satisfies readonly FaultKind[];
+] as const;
 
 export type StormKind = (typeof stormKinds)[number];
 
