@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Patch, patched } from '@flotilla/testkit';
+import { type Patch, patched } from '@flotilla/testkit/internal';
 import { parseAst } from 'vitest/node';
 import { root } from './suites.ts';
 

@@ -1,4 +1,4 @@
-import type { Patch } from '@flotilla/testkit';
+import type { Patch } from '@flotilla/testkit/internal';
 import type { Suite } from '../suites.ts';
 
 /** A wrong core, or a wrong host, that breaks one rule. */

@@ -1,4 +1,5 @@
-import type { Patch, SimulationOptions } from '@flotilla/testkit';
+import type { SimulationOptions } from '@flotilla/testkit';
+import type { Patch } from '@flotilla/testkit/internal';
 
 /** A wrong system that breaks one rule. */
 export interface Sabotage {

@@ -1,4 +1,4 @@
-import type { SimClient } from '@flotilla/testkit';
+import type { SimClient } from '@flotilla/testkit/internal';
 import type { AdminParams } from '@flotilla/wire';
 
 const DEADLINE_MS = 5_000;

@@ -1,5 +1,5 @@
 import { must } from '@flotilla/base';
-import { type SimStore, SimWrite } from '@flotilla/testkit';
+import { type SimStore, SimWrite } from '@flotilla/testkit/internal';
 import { MoveStep } from '@flotilla/wire';
 import { expect, test } from 'vitest';
 import type { Lab } from './lab.ts';

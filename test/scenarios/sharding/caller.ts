@@ -1,4 +1,4 @@
-import { type Recorder, type SimClient, SimRead, SimWrite } from '@flotilla/testkit';
+import { type Recorder, type SimClient, SimRead, SimWrite } from '@flotilla/testkit/internal';
 
 /** So long that it outlives everything that is done to the cluster: whoever calls waits for the answer. */
 const DEADLINE_MS = 60_000;

@@ -2,13 +2,12 @@ import { must, utf8Encode } from '@flotilla/base';
 import { homeOf } from '@flotilla/controller';
 import type { HostTuning, Replica } from '@flotilla/host';
 import { DataGroup, ShardState } from '@flotilla/kv';
+import { checkLinearizability, type Operation } from '@flotilla/testkit';
 import {
   checkAppends,
-  checkLinearizability,
   checkScans,
   Finale,
   keySpace,
-  type Operation,
   Recorder,
   type SimClient,
   SimCluster,
@@ -16,7 +15,7 @@ import {
   type SimStore,
   SimWrite,
   Worker,
-} from '@flotilla/testkit';
+} from '@flotilla/testkit/internal';
 import { type AdminMethod, type AdminParams, type ClusterConfig, shardOf } from '@flotilla/wire';
 import { expect } from 'vitest';
 import { Caller } from './caller.ts';

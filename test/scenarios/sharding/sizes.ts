@@ -1,5 +1,5 @@
 import type { GroupName } from '@flotilla/base';
-import { replicaOf, type SimStore } from '@flotilla/testkit';
+import { replicaOf, type SimStore } from '@flotilla/testkit/internal';
 
 /** Bytes of keys and values that a store holds as state of data groups, those that are gone included. */
 export function stateBytes({ state }: SimStore): number {

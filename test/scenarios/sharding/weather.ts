@@ -1,4 +1,4 @@
-import type { SimCluster } from '@flotilla/testkit';
+import type { SimCluster } from '@flotilla/testkit/internal';
 
 /**
  * A bad network for the whole cluster. What a course of datagrams loses, a stream cannot: towards clients a
