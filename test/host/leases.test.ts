@@ -66,6 +66,19 @@ describe('the lease', () => {
     expect(host.isSureToLead(replica)).toBe(false);
   });
 
+  test('is out of reach over a slow link, and reads take a round that is longer than the pause between two questions', () => {
+    const bench = new Bench().withLeader();
+    bench.write('a');
+    bench.run(100);
+    bench.wires.delayMs = 200;
+    bench.run(1_000);
+    for (const store of [bench.leader(), ...bench.followers()]) {
+      const look = store.look();
+      bench.run(1_500);
+      expect([look.isDone, look.value]).toEqual([true, 'a']);
+    }
+  });
+
   test('is off: every read at a leader of several voters takes a round', () => {
     const bench = new Bench(3, { leaseEnabled: false }).withLeader();
     bench.run(200);

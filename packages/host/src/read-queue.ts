@@ -9,6 +9,8 @@ interface Round {
   readonly batches: ReadBatch[];
   index: number | undefined;
   askedAt: number;
+  /** No answer came in time. */
+  isLate: boolean;
 }
 
 function keyOf(context: Uint8Array): string {
@@ -82,6 +84,7 @@ export class ReadQueue {
       batches: [...batches],
       index: undefined,
       askedAt: now,
+      isLate: false,
     });
     return context;
   }
@@ -89,7 +92,9 @@ export class ReadQueue {
   confirm(context: Uint8Array, index: number): void {
     const key = keyOf(context);
     const round = this.#rounds.find((each) => each.key === key);
-    if (round !== undefined && round.index === undefined) round.index = index;
+    if (round === undefined || round.index !== undefined) return;
+    round.index = index;
+    round.isLate = false;
   }
 
   /** Batches whose read index is applied. */
@@ -107,11 +112,31 @@ export class ReadQueue {
     return ready;
   }
 
-  /** Rounds without an answer since `askedBefore` go back to the fresh ones: their message may be lost. */
+  /** Rounds without an answer since `askedBefore` are late: their question or its answer may be lost. */
   retry(askedBefore: number): void {
+    for (const round of this.#rounds) {
+      if (round.index === undefined && round.askedAt <= askedBefore) round.isLate = true;
+    }
+  }
+
+  /**
+   * Contexts to ask once more, for the late rounds. They stay as they are: on a slow link the answer to the first
+   * question is still on its way, and it is as good, since the reads were there before either.
+   */
+  takeLate(now: number): readonly Uint8Array[] {
+    const late = this.#rounds.filter((round) => round.isLate);
+    for (const round of late) {
+      round.isLate = false;
+      round.askedAt = now;
+    }
+    return late.map((round) => round.context);
+  }
+
+  /** Late rounds go back to the fresh reads: nobody need be asked for them any more, or nobody can be. */
+  freeLate(): void {
     for (let at = 0; at < this.#rounds.length; ) {
       const round = this.#rounds[at] as Round;
-      if (round.index === undefined && round.askedAt <= askedBefore) {
+      if (round.isLate) {
         this.fresh.push(...round.batches);
         this.#rounds.splice(at, 1);
       } else {

@@ -60,6 +60,9 @@ function leader() {
     loseLease: () => {
       stamp = 0;
     },
+    gainLease: () => {
+      stamp = 1_000;
+    },
     afterLast: (what: () => void) => {
       afterLastValue = what;
     },
@@ -118,5 +121,32 @@ describe('reads on the lease of a leader', () => {
     replica.reads.confirm(asked[0] as Uint8Array, 7);
     run();
     expect(delivered).toEqual([7]);
+  });
+
+  test('ask the same once more when no answer comes in time, and nobody where nobody leads', () => {
+    const { run, read, delivered, replica, loseLease, asked } = leader();
+    loseLease();
+    read();
+    run();
+    replica.reads.retry(1_050);
+    expect(run()).toBe(true);
+    expect(asked).toEqual([asked[0], asked[0]]);
+    replica.reads.retry(1_050);
+    Object.assign(replica, { isServing: false, isLeader: false });
+    replica.raft.leaderId = 0;
+    expect(run()).toBe(false);
+    expect(delivered).toEqual([-1]);
+  });
+
+  test('are answered on the lease when that is back before a late answer', () => {
+    const { run, read, delivered, replica, loseLease, gainLease } = leader();
+    loseLease();
+    read();
+    run();
+    replica.reads.retry(1_050);
+    gainLease();
+    run();
+    expect(delivered).toEqual([5]);
+    expect(replica.reads.isIdle).toBe(true);
   });
 });

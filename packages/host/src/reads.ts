@@ -72,11 +72,13 @@ export class LeaseReader {
         this.#deliverConfirmed(replica);
         const { reads } = replica;
         if (replica.isServing && this.#holds(replica, this.#now(), this.#observe())) {
+          reads.freeLate();
           if (reads.fresh.length > 0) reads.holdFresh(replica.raft.commitIndex);
           const batches = this.#evaluate(replica);
           if (batches.length > 0) evaluated.push({ replica, term: replica.raft.term, batches });
         } else {
           reads.freeHeld();
+          asked = this.#askAgain(replica) || asked;
           if (reads.fresh.length > 0) asked = this.#ask(replica) || asked;
         }
       });
@@ -133,6 +135,16 @@ export class LeaseReader {
 
   #isFresh(stamp: number, now: number, barrier: number): boolean {
     return stamp > barrier && now - stamp < this.#tuning.leaseMs;
+  }
+
+  /** What got no answer in time is asked once more, as long as there is somebody to ask. */
+  #askAgain(replica: Replica): boolean {
+    const { raft, reads } = replica;
+    if (raft.leaderId === 0) reads.freeLate();
+    if (replica.isLeader && !raft.firstCommitOfTermDone) return false;
+    const late = reads.takeLate(this.#now());
+    for (const context of late) raft.readIndex(context);
+    return late.length > 0;
   }
 
   /** One round at a time: what arrives meanwhile shares the next one. */

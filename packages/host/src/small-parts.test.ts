@@ -201,14 +201,27 @@ describe('reads that wait', () => {
     expect(reads.takeReady(6)).toEqual([]);
   });
 
-  test('go back to the others when no answer came, and the late answer confirms nothing', () => {
-    const log: string[] = [];
+  test('are asked for once more when no answer came in time, and the late answer confirms them', () => {
     const reads = queue();
-    const context = reads.open([batch('a', log)], 100);
+    const context = reads.open([batch('a', [])], 100);
     reads.retry(99);
+    expect(reads.takeLate(200)).toEqual([]);
+    reads.retry(100);
+    expect(reads.takeLate(200)).toEqual([context]);
+    reads.retry(199);
+    expect(reads.takeLate(210)).toEqual([]);
+    reads.confirm(context, 1);
+    expect(reads.takeReady(10)).toHaveLength(1);
+  });
+
+  test('go back to the others when their answer is late and nobody need be asked any more', () => {
+    const reads = queue();
+    const context = reads.open([batch('a', [])], 100);
+    reads.freeLate();
     expect(reads.isAsking).toBe(true);
     reads.retry(100);
-    expect(reads.fresh).toHaveLength(1);
+    reads.freeLate();
+    expect([reads.fresh.length, reads.isAsking]).toEqual([1, false]);
     reads.confirm(context, 1);
     expect(reads.takeReady(10)).toEqual([]);
   });
