@@ -455,6 +455,25 @@ describe('what no correct Raft does', () => {
       },
     ],
     [
+      'a replica that was removed is made again',
+      'is made again after it was removed',
+      (rig) => {
+        const start = { index: 0, term: 0, confState: { voters: [1, 2, 3], ...conf } };
+        rig.c.writes({ group, replica: { group, raftId: 3, generation: 0, start, removed: true } }, 99);
+        rig.c.synced(99);
+        rig.c.writes({ group, replica: { group, raftId: 3, generation: 1, start, removed: false } }, 100);
+      },
+    ],
+    [
+      'a replica that went with its disk is made again',
+      'is made again after it was removed, or lost',
+      (rig) => {
+        const start = { index: 0, term: 0, confState: { voters: [1, 2, 3], ...conf } };
+        rig.c.isLost();
+        rig.c.writes({ group, replica: { group, raftId: 3, generation: 1, start, removed: false } }, 100);
+      },
+    ],
+    [
       'a replica that has applied something begins anew',
       'begins anew at 0, after it has applied 2',
       ({ b }) => {

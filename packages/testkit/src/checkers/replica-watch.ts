@@ -262,6 +262,12 @@ export class ReplicaWatch {
         group.fail('monotone', `${this.name} falls from commit index ${written.commit} to ${commit}`);
       }
     }
+    if (this.#buried !== undefined && write.replica?.removed === false) {
+      group.fail(
+        'replica identity',
+        `${this.name} is made again after it was removed, or lost with its disk`,
+      );
+    }
     if (write.replica !== undefined && !write.replica.removed && write.replica.start.index < this.applied) {
       const { index } = write.replica.start;
       group.fail(
