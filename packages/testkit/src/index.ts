@@ -9,7 +9,7 @@ export type { StormKind } from './user/storm.ts';
 export {
   type RunOptions,
   type TestClientOptions,
-  TestCluster,
+  type TestCluster,
   type TestClusterOptions,
   testCluster,
 } from './user/test-cluster.ts';
