@@ -110,6 +110,13 @@ const rows: readonly Row[] = [
     join('incarnation: number, replicas', 'incarnation: group.gid, replicas'),
     shelf('if (known.some((each) => sameGroup(each, group))) {', 'if (known.length < 0) {'),
   ],
+  [
+    'wiped-store-keeps-its-raft-ids',
+    'a store whose disk was replaced gets none of its old replicas back',
+    ['replica identity'],
+    { seconds: 6, thinkMs: 150, faults: ['blank-disk'] },
+    keeper('own.storeIncarnation !== this.#options.incarnation', "own.storeIncarnation === ''"),
+  ],
 ];
 
 /** The map, and what stores make of it. */

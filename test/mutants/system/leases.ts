@@ -93,10 +93,7 @@ const rows: readonly Row[] = [
     'a read at a follower waits until what was committed before is applied there',
     ['linearizability', 'scans'],
     still,
-    queue(
-      'if (round !== undefined && round.index === undefined) round.index = index;',
-      'if (round !== undefined && round.index === undefined) round.index = 0;',
-    ),
+    queue('    round.index = index;', '    round.index = 0;'),
   ],
   [
     'read-before-the-first-entry-of-the-term',

@@ -1,12 +1,11 @@
 import { changeOf } from '../named/mutant.ts';
 import { type Row, sabotagesOf } from './sabotage.ts';
-import { moving, movingLong } from './worlds.ts';
+import { hot, moving, movingLong } from './worlds.ts';
 
 const batch = changeOf('kv/batch.ts');
 const copyReader = changeOf('kv/copy-reader.ts');
 const dataGroup = changeOf('kv/data-group.ts');
 const applier = changeOf('kv/move-applier.ts');
-const changes = changeOf('kv/change-index.ts');
 const sessions = changeOf('kv/session-table.ts');
 const driver = changeOf('store/moves/move-driver.ts');
 const duties = changeOf('store/moves/move-duties.ts');
@@ -50,7 +49,7 @@ const rows: readonly Row[] = [
     'reads-after-the-freeze',
     'a frozen shard answers no reads',
     ['linearizability', 'scans'],
-    { ...movingLong, thinkMs: 25, faults: ['deaf', 'move-leader', 'move-step'] },
+    { ...hot, faults: ['deaf', 'move-leader'] },
     dataGroup(
       readNotHere,
       '} else if ((shard?.state !== ShardState.serving && shard?.state !== ShardState.frozen) || shard.epoch !== read.epoch) {',
@@ -85,7 +84,7 @@ const rows: readonly Row[] = [
     'rows-and-records-of-different-revisions',
     'a shard is frozen with all its session rows as of that revision',
     ['digest', 'shard content', 'state-machine safety', 'no error'],
-    moving,
+    hot,
     applier(
       '      case MoveStep.freeze:\n        this.#sessions.flush();\n',
       '      case MoveStep.freeze:\n',
@@ -130,28 +129,11 @@ const rows: readonly Row[] = [
     comparesNothing,
   ],
   [
-    'gap-in-the-changes',
-    'changes begin at or before the place that the copy has reached',
-    ['digest'],
-    { ...movingLong, faults: ['move-frames', 'move-step'] },
-    target(
-      'if (delta.from > staging.pos || delta.to <= staging.pos) return;',
-      'if (delta.to <= staging.pos) return;',
-    ),
-  ],
-  [
     'changes-below-the-trim',
     'a source does not answer for changes whose names it has dropped',
     ['digest'],
-    movingLong,
+    hot,
     source('if (question.from < open.r0) return { verdict: Verdict.gone, r0: open.r0 };', ''),
-  ],
-  [
-    'changes-cut-inside-a-revision',
-    'changes are cut between revisions only',
-    ['digest', 'no error'],
-    movingLong,
-    changes('      if (last !== revision) whole = changes.length;\n', '      whole = changes.length;\n'),
   ],
   [
     'page-older-than-the-copy',
@@ -172,16 +154,6 @@ const rows: readonly Row[] = [
     target(
       '    if (this.#records.storedRevision >= item.revision) return;\n',
       '    if (this.#records.storedRevision < item.revision) return;\n',
-    ),
-  ],
-  [
-    'index-without-what-is-noted-late',
-    'the change index names what changed since the export began',
-    ['digest'],
-    moving,
-    shard(
-      'this.openExport = { moveId, r0, index, bytes, head, talliedTo: r0, tallied: bytes };',
-      'this.openExport = { moveId, r0, index: index + 1, bytes, head, talliedTo: r0, tallied: bytes };',
     ),
   ],
   [

@@ -23,3 +23,6 @@ export const pingPong: World = {
 
 /** Writers outrun the copies of shards. */
 export const outrun: World = { seconds: 10, movesMs: 800, stores: 3, groups: 2, thinkMs: 8, faults: [] };
+
+/** Three stores, two groups between which shards move all the time, and callers that hardly think. */
+export const hot: World = { seconds: 6, movesMs: 100, stores: 3, groups: 2, thinkMs: 12 };
