@@ -44,10 +44,15 @@ export class RareDice {
   /** The dice of one process, or of one disk. */
   of(name: string): RareBranches {
     const random = this.#random.fork(name);
+    // A stream for each point: leaving one out does not shift the others.
+    const streams = new Map<RarePoint, Prng>();
     return {
       take: (point) => {
         const chance = this.#open.get(point);
-        if (chance === undefined || !random.chance(chance)) return false;
+        if (chance === undefined) return false;
+        const stream = streams.get(point) ?? random.fork(point);
+        streams.set(point, stream);
+        if (!stream.chance(chance)) return false;
         this.taken.set(point, (this.taken.get(point) ?? 0) + 1);
         return true;
       },
