@@ -11,7 +11,8 @@ export interface FrozenStore {
   readonly harm: FrozenHarm;
 }
 
-const SLOW_MS = 200;
+/** There and back within a lease: over slower links no leader is ever sure to lead, and moves wait for that. */
+const SLOW_MS = 40;
 const WATCH_MS = 10;
 
 /**
