@@ -1,6 +1,6 @@
 import { changeOf } from '../named/mutant.ts';
 import { type Row, sabotagesOf } from './sabotage.ts';
-import { hot, moving, movingLong } from './worlds.ts';
+import { hot, idle, moving, movingLong } from './worlds.ts';
 
 const batch = changeOf('kv/batch.ts');
 const copyReader = changeOf('kv/copy-reader.ts');
@@ -187,24 +187,14 @@ const rows: readonly Row[] = [
     'export-of-a-closed-move',
     'a move that is closed in its source is never opened there again',
     ['move steps', 'no error'],
-    { ...movingLong, faults: ['move-frames', 'move-step', 'deaf'] },
+    { ...idle, faults: ['move-frames'] },
     source('moveId > shard.fence && shard.epoch + 1 === epoch;', 'shard.epoch + 1 === epoch;'),
-  ],
-  [
-    'freeze-for-whoever-asks',
-    'a shard is frozen only by the move whose export is open',
-    ['move steps', 'no error'],
-    { ...movingLong, faults: ['move-frames', 'move-step', 'deaf'] },
-    source(
-      'return shard.openExport?.moveId === moveId ? shard.openExport : undefined;',
-      'return shard.openExport;',
-    ),
   ],
   [
     'second-activation-of-nothing',
     'a first assignment that is closed in its target activates nothing any more',
     ['move steps', 'one owner'],
-    movingLong,
+    { seconds: 1, movesMs: 1_000, stores: 3, groups: 2, thinkMs: 300 },
     target(
       'shard.state !== ShardState.absent || moveId <= shard.fence) return',
       'shard.state !== ShardState.absent) return',
@@ -259,7 +249,7 @@ const rows: readonly Row[] = [
     'forgotten-on-an-old-config',
     'only a config that is newer than the move shows that the move has ended',
     ['content is kept'],
-    { ...movingLong, faults: ['deaf', 'leader-crash', 'leader-drop', 'move-leader'] },
+    { ...idle, faults: ['deaf', 'slow', 'move-step'] },
     duties('const isOver = config.number > moveId && config', 'const isOver = config'),
   ],
   [
@@ -283,19 +273,11 @@ const rows: readonly Row[] = [
     'copy-that-never-begins-again',
     'a copy begins again when its source has dropped the names of what it has not seen',
     ['liveness'],
-    movingLong,
+    hot,
     nextStep(
       'view.r0 > place.pos && base !== undefined && !isHeldBack',
       'view.r0 > place.pos && base === undefined',
     ),
-  ],
-  [
-    'paused-behind-the-freeze',
-    'nothing holds a move up once its source may be frozen',
-    ['liveness'],
-    movingLong,
-    nextStep('view.isHeldBack && view.frozen === undefined && !view.freezeSent;', 'view.isHeldBack;'),
-    nextStep("if (isHeldBack) return { do: 'look' };", "if (isHeldBack) return wait('it is held back');"),
   ],
 ];
 

@@ -26,3 +26,6 @@ export const outrun: World = { seconds: 10, movesMs: 800, stores: 3, groups: 2, 
 
 /** Three stores, two groups between which shards move all the time, and callers that hardly think. */
 export const hot: World = { seconds: 6, movesMs: 100, stores: 3, groups: 2, thinkMs: 12 };
+
+/** Moves all the time, and next to nobody who writes. */
+export const idle: World = { seconds: 8, movesMs: 80, stores: 3, groups: 3, thinkMs: 300 };
