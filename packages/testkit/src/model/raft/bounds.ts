@@ -22,6 +22,8 @@ export interface Bounds extends Settings {
   readonly crashes: number;
   /** Elections that begin, of all nodes. */
   readonly campaigns: number;
+  /** After the first election nobody campaigns before all changes are proposed. */
+  readonly changesFirst: boolean;
   /** Refused votes are told; else they are lost. */
   readonly refusals: boolean;
   /** Rounds of heartbeats. */
@@ -32,6 +34,8 @@ export interface Bounds extends Settings {
   readonly forgets: boolean;
   /** Messages of terms that their receiver's disk has left behind are taken away: the core ignores them. */
   readonly dropsOld: boolean;
+  /** Events are explored in every order; else one that tells nobody anything comes right before the next one of its node. */
+  readonly allOrders: boolean;
   /** Never comes to its end: takes the time that is left. */
   readonly isOpen: boolean;
   /** Takes minutes. */
@@ -52,6 +56,7 @@ const least = {
   preVote: false,
   checkQuorum: false,
   entriesOneByOne: false,
+  keepsCommit: false,
   voters: [1, 2, 3],
   learners: [],
   terms: 2,
@@ -61,10 +66,12 @@ const least = {
   crashes: 0,
   beats: 0,
   campaigns: COUNTER_MAX,
+  changesFirst: false,
   writesMax: 1,
   refusals: false,
   forgets: false,
   dropsOld: true,
+  allOrders: false,
   isOpen: false,
   isLarge: false,
   walks: false,
@@ -138,6 +145,15 @@ export const allBounds: readonly Bounds[] = [
     changes: 1,
     offered: swaps,
   },
+  {
+    ...least,
+    name: 'pending-changes',
+    about: 'one campaign, two of three voters removed one after the other',
+    terms: 1,
+    campaigns: 1,
+    changes: 2,
+    offered: removals,
+  },
   { ...least, name: 'heartbeats', about: 'two terms, one round of heartbeats', beats: 1 },
   {
     ...least,
@@ -181,6 +197,7 @@ export const allBounds: readonly Bounds[] = [
     changes: 2,
     offered: [...swaps, ...removals, ...additions],
     crashes: 1,
+    keepsCommit: true,
     beats: 2,
     writesMax: 2,
     refusals: true,
@@ -200,6 +217,7 @@ export const allBounds: readonly Bounds[] = [
     changes: 2,
     offered: [...swaps, ...removals, ...additions, ...demotions],
     crashes: 2,
+    keepsCommit: true,
     beats: 4,
     writesMax: 3,
     refusals: true,
@@ -255,6 +273,16 @@ export const allBounds: readonly Bounds[] = [
     terms: 4,
     campaigns: 4,
     entriesOneByOne: true,
+    isLarge: true,
+  },
+  {
+    ...least,
+    name: 'unapplied-change',
+    about: 'two campaigns, the second one after two of three voters were to be removed one after the other',
+    campaigns: 2,
+    changes: 2,
+    offered: removals,
+    changesFirst: true,
     isLarge: true,
   },
   {

@@ -5,7 +5,7 @@ import type { Facts } from './facts.ts';
 import type { Harm } from './harm.ts';
 import type { Histories, History } from './history.ts';
 import { isPrefix, isSameEntry, type NodeMachine } from './node-machine.ts';
-import { decides } from './quorums.ts';
+import { decideAlike, decides, quorumsMeet } from './quorums.ts';
 
 const NODES = 3;
 /** In place of the number of a fault: there is none. */
@@ -19,7 +19,6 @@ function fault(what: string, harm: Harm): Fault {
 export class Checks {
   readonly #machine: NodeMachine;
   readonly #histories: Histories;
-  readonly #pairs = new PairTable();
   readonly #againstHistory = new PairTable();
   readonly #faults: (Fault | undefined)[] = [undefined];
 
@@ -32,13 +31,16 @@ export class Checks {
   step(row: Uint32Array, next: Uint32Array, at: number, historyWord: number): Fault | undefined {
     const before = this.#machine.facts(row[at] as number);
     const after = this.#machine.facts(next[at] as number);
+    const changed = withConf(this.#histories.get(row[historyWord] as number), before, after);
+    if (changed !== undefined) next[historyWord] = this.#histories.number(changed);
     if (after.role !== 'leader') return undefined;
     const isNew = before.role !== 'leader' || before.term !== after.term;
-    if (!isNew && before.committed === after.committed) return undefined;
-    const known = this.#histories.get(row[historyWord] as number);
-    const wasLed = isNew && (known.led & (1 << after.term)) !== 0;
-    let history = isNew ? { ...known, led: known.led | (1 << after.term) } : known;
-    const taken = after.committed > before.committed ? extended(history, after) : history;
+    const commits = after.committed > before.committed;
+    if (!isNew && !commits && before.log.length === after.log.length) return undefined;
+    const known = this.#histories.get(next[historyWord] as number);
+    const wasLed = isNew && known.led.some(({ term }) => term === after.term);
+    let history = wasLed ? known : withLeader(known, after);
+    const taken = commits ? extended(history, after) : history;
     history = taken ?? history;
     next[historyWord] = this.#histories.number(history);
     if (wasLed)
@@ -47,7 +49,12 @@ export class Checks {
       return fault(`node ${after.id} commits what is committed differently`, 'commit lost');
     const lost = this.#missingFrom(next, history, after.term);
     if (lost !== undefined) return lost;
-    return after.committed > before.committed ? this.#unfounded(next, after) : undefined;
+    if (isNew && !quorumsMeet(after.conf, known.conf))
+      return fault(
+        `node ${after.id} leads by a configuration that can decide without the newest`,
+        'quorums apart',
+      );
+    return commits ? this.#unfounded(next, after) : undefined;
   }
 
   /** All who lead this term or a later one have what was committed before theirs. */
@@ -79,10 +86,6 @@ export class Checks {
       const cell = row[at] as number;
       const wrong = this.#historyFault(cell, row[NODES] as number);
       if (wrong !== undefined) return wrong;
-      for (let other = at + 1; other < NODES; other++) {
-        const differs = this.#pairFault(cell, row[other] as number);
-        if (differs !== undefined) return differs;
-      }
     }
     return undefined;
   }
@@ -91,16 +94,9 @@ export class Checks {
     const known = this.#againstHistory.get(cell, number);
     if (known !== undefined) return this.#faults[known];
     const facts = this.#machine.facts(cell);
-    const found = againstHistory(facts, this.#histories.get(number));
+    const history = this.#histories.get(number);
+    const found = againstHistory(facts, history) ?? strange(facts, history);
     this.#againstHistory.set(cell, number, this.#faultNumber(found));
-    return found;
-  }
-
-  #pairFault(left: number, right: number): Fault | undefined {
-    const known = this.#pairs.get(left, right);
-    if (known !== undefined) return this.#faults[known];
-    const found = matching(this.#machine.facts(left), this.#machine.facts(right));
-    this.#pairs.set(left, right, this.#faultNumber(found));
     return found;
   }
 
@@ -168,19 +164,31 @@ function againstHistory(facts: Facts, history: History): Fault | undefined {
   return fault(`node ${id} takes something else for committed than was committed`, 'commit lost');
 }
 
-/** Where two logs have an entry of the same index and term, they agree up to there. */
-function matching(left: Facts, right: Facts): Fault | undefined {
-  for (const [one, other] of [
-    [left.log, right.log],
-    [left.disk, right.disk],
-  ] as const) {
-    let at = Math.min(one.length, other.length) - 1;
-    while (at >= 0 && one[at]?.term !== other[at]?.term) at--;
-    if (isPrefix(one.slice(0, at + 1), other)) continue;
-    return fault(
-      `the logs of nodes ${left.id} and ${right.id} have index ${at + 1} of one term, and differ there or before`,
-      'logs differ',
-    );
+/** What a log has of a term is what the leader of that term had, and so is all before it. */
+function strange(facts: Facts, { led }: History): Fault | undefined {
+  for (const log of [facts.log, facts.disk]) {
+    for (const [at, { term }] of log.entries()) {
+      if (log[at + 1]?.term === term) continue;
+      const leader = led.find((each) => each.term === term);
+      if (leader !== undefined && isPrefix(log.slice(0, at + 1), leader.log)) continue;
+      return fault(
+        `the log of node ${facts.id} up to index ${at + 1} differs from that of the leader of term ${term}`,
+        'logs differ',
+      );
+    }
   }
   return undefined;
+}
+
+/** The history with the configuration that a node applied, if nobody was as far yet; undefined if it stays as it is. */
+function withConf(history: History, before: Facts, { applied, appliedIndex }: Facts): History | undefined {
+  if (appliedIndex <= history.confIndex || decideAlike(applied, before.applied)) return undefined;
+  return { ...history, conf: applied, confIndex: appliedIndex };
+}
+
+/** The history with all that a leader has in its log. */
+function withLeader(history: History, { term, log }: Facts): History {
+  const others = history.led.filter((each) => each.term !== term);
+  const led = [...others, { term, log }].sort((left, right) => left.term - right.term);
+  return { ...history, led };
 }

@@ -18,6 +18,7 @@ export interface Facts {
   /** Configuration that the core goes by, and the one of what is applied. */
   readonly conf: ConfState;
   readonly applied: ConfState;
+  readonly appliedIndex: number;
   readonly writes: number;
   readonly applies: number;
 }
@@ -37,6 +38,7 @@ export function factsOf(replica: Replica): Facts {
     disk: disk.entries.slice(),
     conf: core.tracker.conf,
     applied: disk.conf,
+    appliedIndex: core.log.$applied,
     writes: replica.writes.length,
     applies: replica.applies.length,
   };

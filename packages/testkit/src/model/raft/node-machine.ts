@@ -18,6 +18,8 @@ export interface Outcome {
   readonly cell: number;
   /** Sets of messages, by receiver. */
   readonly sent: readonly number[];
+  /** Something that was on disk is not there any more. */
+  readonly cutsDisk: boolean;
   readonly fault: Fault | undefined;
 }
 
@@ -118,7 +120,7 @@ export class NodeMachine {
   }
 
   #run(cell: number, input: number): Outcome {
-    const stays: Outcome = { cell, sent: [], fault: undefined };
+    const stays: Outcome = { cell, sent: [], cutsDisk: false, fault: undefined };
     const replica = this.replica(cell);
     const before = this.facts(cell);
     let result = 'ok';
@@ -138,6 +140,7 @@ export class NodeMachine {
     return {
       cell: next,
       sent: this.#send(replica.sent),
+      cutsDisk: !isPrefix(before.disk, this.facts(next).disk),
       fault: promiseFault(replica) ?? stepFault(before, this.facts(next), isCrash),
     };
   }

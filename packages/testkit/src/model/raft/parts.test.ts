@@ -57,7 +57,13 @@ describe('the model of the core', () => {
 
   test('keeps what was led and committed', () => {
     const histories = new Histories();
-    const history = { led: 2, committed: [...vote(1, 2).entries], terms: [2] };
+    const history = {
+      led: [{ term: 1, log: [...vote(1, 2).entries] }],
+      committed: [...vote(1, 2).entries],
+      terms: [2],
+      confIndex: 3,
+      conf: conf([1], [1, 2, 3]),
+    };
     expect(histories.get(histories.number(history))).toEqual(history);
   });
 

@@ -15,6 +15,12 @@ export function decides(set: number, { voters, votersOutgoing }: ConfState): boo
   return holdsMajority(set, voters) && holdsMajority(set, votersOutgoing);
 }
 
+/** The same sets decide for both. */
+export function decideAlike(left: ConfState, right: ConfState): boolean {
+  for (let set = 0; set <= ALL; set++) if (decides(set, left) !== decides(set, right)) return false;
+  return true;
+}
+
 /** Whatever set decides for one, it shares a node with every set that decides for the other. */
 export function quorumsMeet(left: ConfState, right: ConfState): boolean {
   for (let one = 0; one <= ALL; one++) {

@@ -1,9 +1,9 @@
 import { PairTable } from '../pair-table.ts';
 import type { Event, Fault } from '../search.ts';
-import type { Bounds } from './bounds.ts';
+import { type Bounds, foundedConf } from './bounds.ts';
 import { Checks } from './checks.ts';
 import { IDENTITY, type Renaming } from './codec.ts';
-import { Histories } from './history.ts';
+import { beginning, Histories } from './history.ts';
 import { InputKind } from './input.ts';
 import { NodeMachine, type Outcome } from './node-machine.ts';
 
@@ -28,8 +28,16 @@ export const RENAMINGS: readonly Renaming[] = [
 /** Counters in the last word, each of so many bits. */
 const COUNTER_BITS = 4;
 const COUNTER_MASK = (1 << COUNTER_BITS) - 1;
+/** Above the counters: whose turn it is, 0 for anybody's. */
+const TURN_SHIFT = 20;
+const COUNTERS = (1 << TURN_SHIFT) - 1;
 const Counter = { proposals: 0, changes: 1, crashes: 2, beats: 3, campaigns: 4 } as const;
 type Counter = (typeof Counter)[keyof typeof Counter];
+
+interface Step {
+  readonly input: number;
+  readonly outcome: Outcome;
+}
 
 export class RaftModel {
   readonly bounds: Bounds;
@@ -39,6 +47,8 @@ export class RaftModel {
   readonly #limits: readonly number[];
   /** Inputs that need no message. */
   readonly #inputs: readonly number[];
+  readonly #stepsFound = new PairTable();
+  readonly #steps: (readonly Step[])[] = [];
   readonly #kept = new PairTable();
   readonly #keptBeforeCrash = new PairTable();
   readonly #renamedCells: Numbering;
@@ -66,36 +76,62 @@ export class RaftModel {
   begin(row: Uint32Array): void {
     row.fill(0);
     for (let at = 0; at < NODES; at++) row[at] = this.machine.begin(at + 1);
-    row[HISTORY] = this.histories.number({ led: 0, committed: [], terms: [] });
+    row[HISTORY] = this.histories.number(beginning(foundedConf(this.bounds)));
     this.canonical(row);
   }
 
   each(row: Uint32Array, tell: (next: Uint32Array, event: Event) => void): void {
+    const turn = turnOf(row[BUDGET] as number);
     for (let at = 0; at < NODES; at++) {
-      for (const input of this.#inputs) this.#give(row, at, input, tell);
-      const messages = this.machine.sets.members(row[INBOX + at] as number);
-      for (const message of messages) this.#give(row, at, InputKind.message + message, tell);
+      if (turn !== 0 && turn !== at + 1) continue;
+      const steps = this.#stepsOf(row[at] as number, row[INBOX + at] as number);
+      for (const { input, outcome } of steps) this.#give(row, at, input, outcome, tell);
     }
   }
 
+  /** What can happen to a node that was sent these messages, and changes anything. */
+  #stepsOf(cell: number, inbox: number): readonly Step[] {
+    const known = this.#stepsFound.get(cell, inbox);
+    if (known !== undefined) return this.#steps[known] as readonly Step[];
+    const messages = [...this.machine.sets.members(inbox)].map((message) => InputKind.message + message);
+    const steps: Step[] = [];
+    for (const input of [...this.#inputs, ...messages]) {
+      const outcome = this.machine.outcome(cell, input);
+      if (outcome.cell !== cell || outcome.sent.length > 0 || outcome.fault !== undefined)
+        steps.push({ input, outcome });
+    }
+    this.#stepsFound.set(cell, inbox, this.#steps.length);
+    this.#steps.push(steps);
+    return steps;
+  }
+
   /** One input of one node, if it changes anything. */
-  #give(row: Uint32Array, at: number, input: number, tell: (next: Uint32Array, event: Event) => void): void {
-    const outcome = this.machine.outcome(row[at] as number, input);
-    if (outcome.cell === row[at] && outcome.sent.length === 0 && outcome.fault === undefined) return;
+  #give(
+    row: Uint32Array,
+    at: number,
+    input: number,
+    outcome: Outcome,
+    tell: (next: Uint32Array, event: Event) => void,
+  ): void {
     const next = this.#next;
     next.set(row);
+    const budget = (row[BUDGET] as number) & COUNTERS;
+    next[BUDGET] = budget;
     const counter = counterOf(input);
     if (counter !== undefined) {
-      const used = ((row[BUDGET] as number) >> (counter * COUNTER_BITS)) & COUNTER_MASK;
-      if (used >= (this.#limits[counter] as number)) return;
-      next[BUDGET] = (row[BUDGET] as number) + (1 << (counter * COUNTER_BITS));
+      const used = usedOf(budget, counter);
+      if (used >= (this.#limits[counter] as number) || this.#comesTooEarly(counter, budget)) return;
+      next[BUDGET] = budget + (1 << (counter * COUNTER_BITS));
     }
     next[at] = outcome.cell;
-    if (!this.#deliver(row, next, at, outcome)) return;
+    const isTold = this.#deliver(row, next, at, outcome);
+    if (!isTold && outcome.cell === row[at] && outcome.fault === undefined) return;
     const event = this.#event;
     event.kind = input;
     event.left = at;
     event.fault = this.checks.step(row, next, at, HISTORY) ?? outcome.fault;
+    if (!this.bounds.allOrders && !isTold && next[HISTORY] === row[HISTORY] && !outcome.cutsDisk)
+      next[BUDGET] = (next[BUDGET] as number) | ((at + 1) << TURN_SHIFT);
     event.right = this.canonical(next).renaming;
     tell(next, event);
   }
@@ -104,18 +140,25 @@ export class RaftModel {
     return this.checks.state(row);
   }
 
-  /** Adds what was sent; false if that leaves everything as it was. */
-  #deliver(row: Uint32Array, next: Uint32Array, at: number, { cell, sent, fault }: Outcome): boolean {
-    let isNews = fault !== undefined || cell !== row[at];
-    const mayCrash = usedCrashes(next[BUDGET] as number) < this.bounds.crashes;
+  #comesTooEarly(counter: Counter, budget: number): boolean {
+    const { changesFirst, changes } = this.bounds;
+    if (!changesFirst || counter !== Counter.campaigns) return false;
+    return usedOf(budget, Counter.campaigns) > 0 && usedOf(budget, Counter.changes) < changes;
+  }
+
+  /** Adds what was sent; true if somebody can be told something new by it. */
+  #deliver(row: Uint32Array, next: Uint32Array, at: number, { sent }: Outcome): boolean {
+    let isNews = false;
+    const { crashes, dropsOld } = this.bounds;
+    const mayCrash = usedCrashes(next[BUDGET] as number) < crashes;
     for (let to = 0; to < NODES; to++) {
       const before = row[INBOX + to] as number;
-      let inbox = before;
-      if (sent.length > 0) inbox = this.machine.sets.union(inbox, sent[to] as number);
-      if (this.bounds.dropsOld && (inbox !== before || to === at || this.bounds.crashes > 0))
-        inbox = this.#keep(next[to] as number, inbox, mayCrash);
-      next[INBOX + to] = inbox;
-      if (inbox !== before) isNews = true;
+      const inbox = sent.length > 0 ? this.machine.sets.union(before, sent[to] as number) : before;
+      const mayBeOver = dropsOld && (inbox !== before || to === at || crashes > 0);
+      const kept = mayBeOver ? this.#keep(next[to] as number, inbox, mayCrash) : inbox;
+      next[INBOX + to] = kept;
+      if (inbox === before || kept === before) continue;
+      isNews ||= kept !== (mayBeOver ? this.#keep(next[to] as number, before, mayCrash) : before);
     }
     return isNews;
   }
@@ -174,7 +217,7 @@ export class RaftModel {
       const word = this.#renamedSets.get(row[INBOX + (back[at] as number) - 1] as number, by);
       if (word !== least[INBOX + at]) return word - (least[INBOX + at] as number);
     }
-    return 0;
+    return renamedTurn(row[BUDGET] as number, by) - (least[BUDGET] as number);
   }
 
   renamed(row: Uint32Array, by: number, into: Uint32Array): void {
@@ -185,17 +228,36 @@ export class RaftModel {
       into[INBOX + at] = this.#renamedSets.get(row[INBOX + from] as number, by);
     }
     into[HISTORY] = this.#renamedHistories.get(row[HISTORY] as number, by);
-    into[BUDGET] = row[BUDGET] as number;
+    into[BUDGET] = renamedTurn(row[BUDGET] as number, by);
   }
 }
 
-export function usedCrashes(budget: number): number {
-  return (budget >> (Counter.crashes * COUNTER_BITS)) & COUNTER_MASK;
+function turnOf(budget: number): number {
+  return budget >> TURN_SHIFT;
 }
 
-/** The left state has used up no more of any bound than the right one. */
-export function coversCounters(left: number, right: number): boolean {
-  for (let shift = 0; shift < 20; shift += COUNTER_BITS) {
+function renamedTurn(budget: number, by: number): number {
+  const turn = turnOf(budget);
+  if (turn === 0) return budget;
+  return (budget & COUNTERS) | (((RENAMINGS[by] as Renaming)[turn - 1] as number) << TURN_SHIFT);
+}
+
+function usedOf(budget: number, counter: Counter): number {
+  return (budget >> (counter * COUNTER_BITS)) & COUNTER_MASK;
+}
+
+export function sameChanges(left: number, right: number): boolean {
+  return usedOf(left, Counter.changes) === usedOf(right, Counter.changes);
+}
+
+export function usedCrashes(budget: number): number {
+  return usedOf(budget, Counter.crashes);
+}
+
+/** The left state has used up no more of any bound than the right one, and it is anybody's turn, or the same one's. */
+export function coversBudget(left: number, right: number): boolean {
+  if (turnOf(left) !== 0 && turnOf(left) !== turnOf(right)) return false;
+  for (let shift = 0; shift < TURN_SHIFT; shift += COUNTER_BITS) {
     if (((left >> shift) & COUNTER_MASK) > ((right >> shift) & COUNTER_MASK)) return false;
   }
   return true;

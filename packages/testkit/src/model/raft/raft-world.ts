@@ -3,11 +3,12 @@ import type { Event, Fault, Story } from '../search.ts';
 import type { Bounds } from './bounds.ts';
 import {
   BUDGET,
-  coversCounters,
+  coversBudget,
   INBOX,
   KEY_WORDS,
   NODES,
   RaftModel,
+  sameChanges,
   usedCrashes,
   WIDTH,
 } from './raft-model.ts';
@@ -55,7 +56,8 @@ export class RaftWorld implements CoveringWorld {
     for (let at = INBOX; at < BUDGET; at++) {
       if (!sets.includes(left[at] as number, right[at] as number)) return false;
     }
-    return coversCounters(left[BUDGET] as number, right[BUDGET] as number);
+    const [mine, other] = [left[BUDGET] as number, right[BUDGET] as number];
+    return coversBudget(mine, other) && (!this.model.bounds.changesFirst || sameChanges(mine, other));
   }
 
   rank(row: Uint32Array): number {

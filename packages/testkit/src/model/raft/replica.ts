@@ -37,21 +37,29 @@ export interface Settings {
   readonly checkQuorum: boolean;
   /** Entries travel one by one, else as many as there are. */
   readonly entriesOneByOne: boolean;
+  /**
+   * A write takes the commit index along. It is one of the rules of the core for its host, and matters only where a
+   * crash follows a second change of membership; elsewhere a crash forgets the commit index.
+   */
+  readonly keepsCommit: boolean;
 }
 
 /** One order to the thread that writes the log. Term 0: neither term nor vote changed. */
 export interface Write {
   readonly term: number;
   readonly vote: RaftId;
+  readonly commit: number;
   readonly entries: readonly Entry[];
   readonly toSelf: readonly Message[];
   readonly toOthers: readonly Message[];
 }
 
-/** What a disk holds. The commit index is not kept: a crash chooses one (see `crash`). */
+/** What a disk holds. */
 export interface Disk {
   readonly term: number;
   readonly vote: RaftId;
+  /** 0 where it is not kept: a crash chooses one then (see `crash`). */
+  readonly commit: number;
   readonly entries: readonly Entry[];
   /** Configuration as of what is applied. */
   readonly conf: ConfState;
@@ -121,6 +129,7 @@ export class Replica {
     return {
       term: hardState?.term ?? 0,
       vote: hardState?.vote ?? 0,
+      commit: hardState?.commit ?? 0,
       entries: this.storage.all(),
       conf: confState,
     };
@@ -162,9 +171,10 @@ export class Replica {
   write(): StepResult {
     const order = this.writes.shift();
     assert(order !== undefined, 'there is a write to do');
-    const { term, vote } = order;
-    if (term !== 0) this.storage.setHardState({ term, vote, commit: 0 });
+    const { disk } = this;
+    const { term, vote } = order.term !== 0 ? order : disk;
     if (order.entries.length > 0) this.storage.append(order.entries);
+    this.storage.setHardState({ term, vote, commit: Math.max(order.commit, disk.commit) });
     this.sent.push(...order.toOthers);
     let result: StepResult = 'ok';
     for (const message of order.toSelf) {
@@ -247,13 +257,22 @@ export class Replica {
       (message) => message.to !== this.id && !this.writes.some((write) => holds(write.toOthers, message)),
     );
     if (isNews || entries.length > 0) {
-      this.writes.push({ term: isNews ? term : 0, vote: isNews ? vote : 0, entries, toSelf, toOthers });
+      const commit = this.settings.keepsCommit ? this.core.log.$committed : 0;
+      this.writes.push({
+        term: isNews ? term : 0,
+        vote: isNews ? vote : 0,
+        commit,
+        entries,
+        toSelf,
+        toOthers,
+      });
       return;
     }
     if (last === undefined) this.sent.push(...toOthers);
     else this.writes[this.writes.length - 1] = { ...last, toOthers: [...last.toOthers, ...toOthers] };
     const news = toSelf.filter((message) => last === undefined || !holds(last.toSelf, message));
-    if (news.length > 0) this.writes.push({ term: 0, vote: 0, entries: [], toSelf: news, toOthers: [] });
+    if (news.length > 0)
+      this.writes.push({ term: 0, vote: 0, commit: 0, entries: [], toSelf: news, toOthers: [] });
   }
 
   /** Term and vote as they will be on disk when all writes are done. */
@@ -293,6 +312,7 @@ export class Replica {
     const { disk } = this;
     out.byte(disk.term);
     out.id(disk.vote);
+    out.byte(disk.commit);
     out.entries(disk.entries);
     out.conf(disk.conf);
     out.byte(unstable.$offset);
@@ -301,6 +321,7 @@ export class Replica {
     out.list(this.writes, (write) => {
       out.byte(write.term);
       out.id(write.vote);
+      out.byte(write.commit);
       out.entries(write.entries);
       out.messages(write.toSelf);
       // All leave at the same time.
@@ -352,7 +373,7 @@ export class Replica {
     core.electionElapsed = settings.checkQuorum && from.flag() ? ELECTION_TICKS : 0;
     const conf = from.conf();
     const term = from.byte();
-    replica.storage.setHardState({ term, vote: from.id(), commit: 0 });
+    replica.storage.setHardState({ term, vote: from.id(), commit: from.byte() });
     replica.storage.append(from.entries());
     replica.storage.setConfState(from.conf());
     unstable.$offset = from.byte();
@@ -363,6 +384,7 @@ export class Replica {
     replica.writes = from.list(() => ({
       term: from.byte(),
       vote: from.id(),
+      commit: from.byte(),
       entries: from.entries(),
       toSelf: from.messages(),
       toOthers: from.list(() => new In(from.bytes()).message()),
