@@ -75,4 +75,19 @@ export const membership: readonly Variant[] = [
     isDeep: true,
     patches: [patch(tracker, vote, vote.replace('this.#conf.votersOutgoing', '[]'))],
   },
+  {
+    name: 'second-change-before-the-first-is-applied',
+    rule: 'one change of membership at a time',
+    harm: 'quorums apart',
+    bounds: 'pending-changes',
+    patches: [patch('proposals.ts', 'if (core.pendingConfIndex > applied) {', 'if (false) {')],
+  },
+  {
+    name: 'campaign-over-an-unapplied-change',
+    rule: 'nobody campaigns before it has applied the changes that it knows to be committed',
+    harm: 'quorums apart',
+    bounds: 'unapplied-change',
+    isDeep: true,
+    patches: [patch('election.ts', 'if (hasUnappliedConfChange(core)) {', 'if (false) {')],
+  },
 ];
