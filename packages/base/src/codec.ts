@@ -1,6 +1,7 @@
 import { assert } from './assert.ts';
 import { EMPTY_BYTES, utf8Decode, utf8EncodeInto } from './bytes.ts';
 import { DecodeError } from './errors.ts';
+import { putU32, putU53, u32At } from './integers.ts';
 
 /**
  * Little-endian binary writer and reader for hot messages and stored records. The writer grows; the reader
@@ -9,15 +10,15 @@ import { DecodeError } from './errors.ts';
  */
 
 const TWO_32 = 0x1_0000_0000;
+/** A fraction on its way between a number and its bytes; the only one that needs a view. */
+const fraction = new DataView(new ArrayBuffer(8));
 
 export class Writer {
   bytes: Uint8Array;
   length = 0;
-  #view: DataView;
 
   constructor(capacity = 256) {
     this.bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.bytes.buffer);
   }
 
   /** Makes room for `count` more bytes and returns where they begin. */
@@ -26,9 +27,8 @@ export class Writer {
     const end = at + count;
     if (end > this.bytes.length) {
       const grown = new Uint8Array(Math.max(end, this.bytes.length * 2));
-      grown.set(this.bytes.subarray(0, at));
+      grown.set(this.bytes);
       this.bytes = grown;
-      this.#view = new DataView(grown.buffer);
     }
     this.length = end;
     return at;
@@ -40,25 +40,24 @@ export class Writer {
   }
 
   u16(value: number): void {
-    const at = this.reserve(2);
-    this.#view.setUint16(at, value, true);
+    this.patchU16(this.reserve(2), value);
   }
 
   u32(value: number): void {
     const at = this.reserve(4);
-    this.#view.setUint32(at, value, true);
+    putU32(this.bytes, at, value);
   }
 
   u53(value: number): void {
     assert(Number.isSafeInteger(value) && value >= 0, () => `not a safe count: ${value}`);
     const at = this.reserve(8);
-    this.#view.setUint32(at, value % TWO_32, true);
-    this.#view.setUint32(at + 4, Math.floor(value / TWO_32), true);
+    putU53(this.bytes, at, value);
   }
 
   f64(value: number): void {
     const at = this.reserve(8);
-    this.#view.setFloat64(at, value, true);
+    fraction.setFloat64(0, value, true);
+    for (let byte = 0; byte < 8; byte++) this.bytes[at + byte] = fraction.getUint8(byte);
   }
 
   bool(value: boolean): void {
@@ -89,7 +88,7 @@ export class Writer {
     const begin = this.length;
     this.reserve(text.length * 3);
     this.length = utf8EncodeInto(text, this.bytes, begin);
-    this.#view.setUint32(lengthAt, this.length - begin, true);
+    putU32(this.bytes, lengthAt, this.length - begin);
   }
 
   patchU8(at: number, value: number): void {
@@ -97,17 +96,17 @@ export class Writer {
   }
 
   patchU16(at: number, value: number): void {
-    this.#view.setUint16(at, value, true);
+    this.bytes[at] = value;
+    this.bytes[at + 1] = value >>> 8;
   }
 
   patchU32(at: number, value: number): void {
-    this.#view.setUint32(at, value, true);
+    putU32(this.bytes, at, value);
   }
 
   patchU53(at: number, value: number): void {
     assert(Number.isSafeInteger(value) && value >= 0, () => `not a safe count: ${value}`);
-    this.#view.setUint32(at, value % TWO_32, true);
-    this.#view.setUint32(at + 4, Math.floor(value / TWO_32), true);
+    putU53(this.bytes, at, value);
   }
 
   /** A copy of what was written; the writer may be reset and used again. */
@@ -132,14 +131,12 @@ export class Reader {
   readonly bytes: Uint8Array;
   at: number;
   readonly end: number;
-  readonly #view: DataView;
 
   constructor(bytes: Uint8Array, at = 0, end: number = bytes.length) {
     assert(at >= 0 && at <= end && end <= bytes.length, 'a reader needs a range inside its bytes');
     this.bytes = bytes;
     this.at = at;
     this.end = end;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get remaining(): number {
@@ -163,22 +160,25 @@ export class Reader {
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2), true);
+    const at = this.#take(2);
+    return (this.bytes[at] as number) | ((this.bytes[at + 1] as number) << 8);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return u32At(this.bytes, this.#take(4));
   }
 
   u53(): number {
     const at = this.#take(8);
-    const high = this.#view.getUint32(at + 4, true);
+    const high = u32At(this.bytes, at + 4);
     if (high > 0x1f_ffff) throw new DecodeError(`the number at offset ${at} is above 2^53-1`, { at });
-    return high * TWO_32 + this.#view.getUint32(at, true);
+    return high * TWO_32 + u32At(this.bytes, at);
   }
 
   f64(): number {
-    return this.#view.getFloat64(this.#take(8), true);
+    const at = this.#take(8);
+    for (let byte = 0; byte < 8; byte++) fraction.setUint8(byte, this.bytes[at + byte] as number);
+    return fraction.getFloat64(0, true);
   }
 
   bool(): boolean {

@@ -26,6 +26,7 @@ export {
   parseStoreId,
   sameGroup,
 } from './ids.ts';
+export { putU32, putU32Big, putU53, putU53Big, u32At, u32BigAt, u64BigAt } from './integers.ts';
 export { Prng } from './prng.ts';
 export type { ConfState, Entry, HardState, Message, RaftId, SnapshotMeta } from './raft-values.ts';
 export { APPEND_THREAD, APPLY_THREAD, EntryKind, MessageKind } from './raft-values.ts';

@@ -1,3 +1,5 @@
+import { i32At } from './integers.ts';
+
 /**
  * xxh64 with seed 0 on 32-bit halves: no bigint, no allocation, no host object. A 64-bit product needs the
  * high half of a 32 × 32 product, which JavaScript does not have; `mulHigh` makes it from 16-bit limbs.
@@ -31,15 +33,6 @@ function mulHigh(low: number, limb0: number, limb1: number): number {
   const cross1 = Math.imul(low0, limb1);
   const middle = (Math.imul(low0, limb0) >>> 16) + (cross0 & 0xffff) + (cross1 & 0xffff);
   return (Math.imul(low1, limb1) + (cross0 >>> 16) + (cross1 >>> 16) + (middle >>> 16)) | 0;
-}
-
-function u32At(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) |
-    ((bytes[at + 1] as number) << 8) |
-    ((bytes[at + 2] as number) << 16) |
-    ((bytes[at + 3] as number) << 24)
-  );
 }
 
 function carry(sum: number, addend: number): number {
@@ -76,8 +69,8 @@ export class Xxh64 {
     let mixLow = 0;
     let mixHigh = 0;
     for (; at + 8 <= length; at += 8) {
-      const inLow = u32At(bytes, at);
-      const inHigh = u32At(bytes, at + 4);
+      const inLow = i32At(bytes, at);
+      const inHigh = i32At(bytes, at + 4);
       mixHigh = (mulHigh(inLow, P2L0, P2L1) + Math.imul(inHigh, P2L) + Math.imul(inLow, P2H)) | 0;
       mixLow = Math.imul(inLow, P2L);
       const turnedHigh = (mixHigh << 31) | (mixLow >>> 1);
@@ -96,7 +89,7 @@ export class Xxh64 {
         0;
     }
     if (at + 4 <= length) {
-      const inLow = u32At(bytes, at);
+      const inLow = i32At(bytes, at);
       high ^= (mulHigh(inLow, P1L0, P1L1) + Math.imul(inLow, P1H)) | 0;
       low ^= Math.imul(inLow, P1L);
       mixHigh = (high << 23) | (low >>> 9);
@@ -152,8 +145,8 @@ export class Xxh64 {
     for (; at <= end; at += 32) {
       for (let lane = 0; lane < 8; lane += 2) {
         const from = at + lane * 4;
-        const inLow = u32At(bytes, from);
-        const inHigh = u32At(bytes, from + 4);
+        const inLow = i32At(bytes, from);
+        const inHigh = i32At(bytes, from + 4);
         const productLow = Math.imul(inLow, P2L);
         const sumLow = ((lanes[lane] as number) + productLow) | 0;
         const sumHigh =

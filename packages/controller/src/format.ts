@@ -1,4 +1,4 @@
-import { assert, isCount, Reader } from '@flotilla/base';
+import { assert, isCount, putU53, putU53Big, Reader, u64BigAt } from '@flotilla/base';
 
 /**
  * Format of controller entries and of the stored state. Replicas decide by these values at apply, so a change
@@ -36,9 +36,7 @@ export const controllerLimits = {
 /** The leader's part: log time in ms, written into the entry before it is proposed. */
 export function stampControllerEntry(entry: Uint8Array, stamp: number): void {
   assert(entry.length >= HEAD_BYTES && isCount(stamp), 'a controller entry has room for its stamp');
-  const view = new DataView(entry.buffer, entry.byteOffset, entry.byteLength);
-  view.setUint32(1, stamp % 0x1_0000_0000, true);
-  view.setUint32(5, Math.floor(stamp / 0x1_0000_0000), true);
+  putU53(entry, 1, stamp);
 }
 
 export interface ControllerEntryHead {
@@ -65,14 +63,11 @@ export function rowKey(prefix: Uint8Array, row: Row, rest: Uint8Array): Uint8Arr
 /** Key of a numbered row; big endian, so that rows stand in the order of their numbers. */
 export function numberedKey(prefix: Uint8Array, row: Row, number: number): Uint8Array {
   const rest = new Uint8Array(8);
-  const view = new DataView(rest.buffer);
-  view.setUint32(0, Math.floor(number / 0x1_0000_0000));
-  view.setUint32(4, number % 0x1_0000_0000);
+  putU53Big(rest, 0, number);
   return rowKey(prefix, row, rest);
 }
 
 /** The number at the end of a key made by {@link numberedKey}. */
 export function keyNumber(key: Uint8Array): number {
-  const view = new DataView(key.buffer, key.byteOffset + key.length - 8, 8);
-  return view.getUint32(0) * 0x1_0000_0000 + view.getUint32(4);
+  return u64BigAt(key, key.length - 8);
 }

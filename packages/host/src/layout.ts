@@ -1,4 +1,13 @@
-import { type ConfState, CorruptionError, type GroupName, Reader, Writer } from '@flotilla/base';
+import {
+  type ConfState,
+  CorruptionError,
+  type GroupName,
+  putU32Big,
+  putU53Big,
+  Reader,
+  u32BigAt,
+  Writer,
+} from '@flotilla/base';
 import {
   type ReplicaPlace,
   readConfState,
@@ -21,23 +30,21 @@ const AREA_MACHINE = 1;
 
 export function groupPrefix(group: GroupName): Uint8Array {
   const prefix = new Uint8Array(12);
-  const view = new DataView(prefix.buffer);
-  view.setUint32(0, group.gid);
-  view.setUint32(4, Math.floor(group.incarnation / 0x1_0000_0000));
-  view.setUint32(8, group.incarnation % 0x1_0000_0000);
+  putU32Big(prefix, 0, group.gid);
+  putU53Big(prefix, 4, group.incarnation);
   return prefix;
 }
 
 export function generationPrefix(group: GroupName, generation: number): Uint8Array {
   const prefix = new Uint8Array(PREFIX_BYTES);
   prefix.set(groupPrefix(group));
-  new DataView(prefix.buffer).setUint32(12, generation);
+  putU32Big(prefix, 12, generation);
   return prefix;
 }
 
 /** Generation in a key of the state store. */
 export function generationOf(key: Uint8Array): number {
-  return new DataView(key.buffer, key.byteOffset, key.byteLength).getUint32(12);
+  return u32BigAt(key, 12);
 }
 
 export function metaKey(group: GroupName, generation: number): Uint8Array {

@@ -1,4 +1,4 @@
-import { DecodeError, Reader, type Writer } from '@flotilla/base';
+import { DecodeError, putU53, Reader, type Writer } from '@flotilla/base';
 import { limits } from './limits.ts';
 
 /**
@@ -67,9 +67,7 @@ export function readEntryHead(entry: Uint8Array): EntryHead {
 
 /** The leader's part, written into the client's bytes before they are proposed. */
 export function stampEntry(entry: Uint8Array, stamp: number): void {
-  const view = new DataView(entry.buffer, entry.byteOffset, entry.byteLength);
-  view.setUint32(4, stamp % 0x1_0000_0000, true);
-  view.setUint32(8, Math.floor(stamp / 0x1_0000_0000), true);
+  putU53(entry, 4, stamp);
 }
 
 export function refuseCommand(entry: Uint8Array, head: EntryHead, at: number): void {

@@ -1,4 +1,4 @@
-import type { GroupName } from '@flotilla/base';
+import { type GroupName, putU32Big, putU53Big, u32BigAt, u64BigAt } from '@flotilla/base';
 import { GROUP_SHARD } from '@flotilla/kv';
 
 /**
@@ -22,21 +22,18 @@ export interface ReplicaKey {
 /** Undefined for what belongs to no replica. */
 export function replicaOf(key: Uint8Array): ReplicaKey | undefined {
   if (key.length <= PREFIX_BYTES) return undefined;
-  const view = viewOf(key);
-  const gid = view.getUint32(0);
+  const gid = u32BigAt(key, 0);
   if (gid === GID_NONE) return undefined;
-  const incarnation = view.getUint32(4) * 0x1_0000_0000 + view.getUint32(8);
-  return { group: { gid, incarnation }, generation: view.getUint32(12) };
+  const incarnation = u64BigAt(key, 4);
+  return { group: { gid, incarnation }, generation: u32BigAt(key, 12) };
 }
 
 /** Where the host's records of a generation begin: whatever takes the generation as a whole takes this key. */
 export function hostRecordKey({ gid, incarnation }: GroupName, generation: number): Uint8Array {
   const key = new Uint8Array(PREFIX_BYTES + 1);
-  const view = viewOf(key);
-  view.setUint32(0, gid);
-  view.setUint32(4, Math.floor(incarnation / 0x1_0000_0000));
-  view.setUint32(8, incarnation % 0x1_0000_0000);
-  view.setUint32(12, generation);
+  putU32Big(key, 0, gid);
+  putU53Big(key, 4, incarnation);
+  putU32Big(key, 12, generation);
   return key;
 }
 
@@ -47,18 +44,17 @@ export function isHostRecord(key: Uint8Array): boolean {
 /** Of a state machine's key: the shard whose copy it belongs to; undefined where it belongs to the whole group. */
 export function shardOf(gid: number, key: Uint8Array): number | undefined {
   if (gid === 0) return undefined;
-  const shard = viewOf(key).getUint16(SHARD_AT);
+  const shard = u16At(key, SHARD_AT);
   return shard === GROUP_SHARD ? undefined : shard;
 }
 
 export function copyOf(key: Uint8Array): number {
-  const view = viewOf(key);
-  return view.getUint32(COPY_AT) * 0x1_0000_0000 + view.getUint32(COPY_AT + 4);
+  return u64BigAt(key, COPY_AT);
 }
 
 /** Of a key that belongs to a whole data group: the shard whose record it is. */
 export function recordedShardOf(key: Uint8Array): number | undefined {
-  return key[KIND_AT] === SHARD_RECORD ? viewOf(key).getUint16(KIND_AT + 1) : undefined;
+  return key[KIND_AT] === SHARD_RECORD ? u16At(key, KIND_AT + 1) : undefined;
 }
 
 /** Where the keys of one copy begin. */
@@ -66,13 +62,12 @@ export function copyHead(prefix: Uint8Array, shard: number, copy: number): Uint8
   const head = new Uint8Array(KIND_AT);
   head.set(prefix);
   head[PREFIX_BYTES] = 1;
-  const view = viewOf(head);
-  view.setUint16(SHARD_AT, shard);
-  view.setUint32(COPY_AT, Math.floor(copy / 0x1_0000_0000));
-  view.setUint32(COPY_AT + 4, copy % 0x1_0000_0000);
+  head[SHARD_AT] = shard >>> 8;
+  head[SHARD_AT + 1] = shard;
+  putU53Big(head, COPY_AT, copy);
   return head;
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function u16At(key: Uint8Array, at: number): number {
+  return ((key[at] as number) << 8) | (key[at + 1] as number);
 }
