@@ -50,8 +50,12 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
 
 /** UTF-8 of the text; a lone surrogate becomes U+FFFD, as the WHATWG encoder does. */
 export function utf8Encode(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length * 3);
-  return bytes.slice(0, utf8EncodeInto(text, bytes, 0));
+  // Most texts are names of ASCII letters: then their length is known, and nothing is copied.
+  let isAscii = true;
+  for (let unit = 0; unit < text.length && isAscii; unit++) isAscii = text.charCodeAt(unit) < 0x80;
+  const bytes = new Uint8Array(isAscii ? text.length : text.length * 3);
+  const end = utf8EncodeInto(text, bytes, 0);
+  return isAscii ? bytes : bytes.slice(0, end);
 }
 
 /** Writes the text at `at`, for which `3 * text.length` bytes must be free; returns the end. */
