@@ -34,11 +34,13 @@ export class MemoryMeter implements Meter {
   }
 
   counter(name: string, _help: string, labels: Readonly<Record<string, string>> = {}): Counter {
-    return { add: (count) => this.#change(keyOf(name, labels), (before) => before + count) };
+    const key = keyOf(name, labels);
+    return { add: (count) => this.#add(key, count) };
   }
 
   gauge(name: string, _help: string, labels: Readonly<Record<string, string>> = {}): Gauge {
-    return { set: (value) => this.#change(keyOf(name, labels), () => value) };
+    const key = keyOf(name, labels);
+    return { set: (value) => this.#values.set(key, value) };
   }
 
   histogram(
@@ -47,11 +49,12 @@ export class MemoryMeter implements Meter {
     _buckets: readonly number[],
     labels: Readonly<Record<string, string>> = {},
   ): Histogram {
-    return { observe: () => this.#change(keyOf(name, labels), (before) => before + 1) };
+    const key = keyOf(name, labels);
+    return { observe: () => this.#add(key, 1) };
   }
 
-  #change(key: string, next: (before: number) => number): void {
-    this.#values.set(key, next(this.#values.get(key) ?? 0));
+  #add(key: string, count: number): void {
+    this.#values.set(key, (this.#values.get(key) ?? 0) + count);
   }
 }
 
