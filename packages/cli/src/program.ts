@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './commands/bench.ts';
+import { checkCommand } from './commands/check.ts';
 import { clusterCommands } from './commands/cluster.ts';
 import { dataCommands } from './commands/data.ts';
 import { devCommand } from './commands/dev.ts';
@@ -56,6 +57,7 @@ const specs: readonly CommandSpec[] = [
   ...moveCommands,
   benchCommand,
   simCommand,
+  checkCommand,
 ];
 
 /** Runs one command; resolves to its exit code after everything was printed. */

@@ -69,5 +69,6 @@ export function flagOf(value: unknown, place: string): boolean {
 
 export function oneOf<T>(value: unknown, place: string, choices: readonly T[]): T {
   if (choices.includes(value as T)) return value as T;
-  throw new InputError(place, `${show(value)} is none of ${choices.join(', ')}`);
+  const what = value === undefined ? 'it is missing: use one' : `${show(value)} is none`;
+  throw new InputError(place, `${what} of ${choices.join(', ')}`);
 }

@@ -318,9 +318,26 @@ function shrink(
   return { history, trouble };
 }
 
+/** A write that may have left the key in this state. */
+function writerOf(
+  { value, version, exact }: RegisterState,
+  operations: readonly Operation[],
+): Operation | undefined {
+  return operations.findLast(({ call, outcome }) => {
+    if (call.kind === 'get' || call.kind === 'increment' || outcome.kind === 'conflict') return false;
+    const known = 'version' in outcome ? outcome.version : undefined;
+    if (exact && known !== undefined && known !== version) return false;
+    if (call.kind === 'delete') return value === undefined && version > 0;
+    return value?.endsWith(call.value) === true;
+  });
+}
+
 function tell(trouble: Trouble, operations: readonly Operation[]): string[] {
   const someStates = (states: readonly RegisterState[]): string[] => {
-    const words = states.slice(0, 5).map((state) => `  ${stateWords(state)}`);
+    const words = states.slice(0, 5).map((state) => {
+      const writer = writerOf(state, operations);
+      return `  ${stateWords(state)}${writer === undefined ? '' : `, by ${operationWords(writer)}`}`;
+    });
     return states.length > 5 ? [...words, `  and ${states.length - 5} more`] : words;
   };
   const until = trouble.item.until;
