@@ -1,8 +1,10 @@
 import {
   type ConfState,
   CorruptionError,
+  EMPTY_BYTES,
   type GroupName,
   putU32Big,
+  putU53,
   putU53Big,
   Reader,
   u32BigAt,
@@ -78,14 +80,31 @@ export interface ReplicaMeta {
 
 const META_FORMAT = 1;
 
-export function encodeMeta(meta: ReplicaMeta): Uint8Array {
-  const out = new Writer(128);
-  out.u8(META_FORMAT);
-  out.u53(meta.appliedIndex);
-  out.u53(meta.appliedTerm);
-  writeConfState(out, meta.confState);
-  writeReplicas(out, meta.members);
-  return out.finish();
+/** Where configuration and members begin in a record: after format, index and term. */
+const META_HEAD_BYTES = 17;
+
+/** Encodes the records of one replica: who belongs to it changes rarely, and the record is written all the time. */
+export class MetaEncoder {
+  #confState: ConfState | undefined;
+  #members: readonly ReplicaPlace[] | undefined;
+  #membership: Uint8Array = EMPTY_BYTES;
+
+  encode({ appliedIndex, appliedTerm, confState, members }: ReplicaMeta): Uint8Array {
+    if (confState !== this.#confState || members !== this.#members) {
+      const out = new Writer(128);
+      writeConfState(out, confState);
+      writeReplicas(out, members);
+      this.#membership = out.finish();
+      this.#confState = confState;
+      this.#members = members;
+    }
+    const record = new Uint8Array(META_HEAD_BYTES + this.#membership.length);
+    record[0] = META_FORMAT;
+    putU53(record, 1, appliedIndex);
+    putU53(record, 9, appliedTerm);
+    record.set(this.#membership, META_HEAD_BYTES);
+    return record;
+  }
 }
 
 export function decodeMeta(bytes: Uint8Array): ReplicaMeta {

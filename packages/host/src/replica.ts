@@ -14,7 +14,7 @@ import {
 import type { LogStore, Random, RareBranches, ReplicaRecord, StateStore } from '@flotilla/ports';
 import { decodeConfChange, LEAVE_JOINT, RaftNode, type RaftStorage } from '@flotilla/raft';
 import type { ReplicaPlace } from '@flotilla/wire';
-import { encodeMeta, machinePrefix, metaKey, type ReplicaMeta } from './layout.ts';
+import { MetaEncoder, machinePrefix, metaKey, type ReplicaMeta } from './layout.ts';
 import { LeaderLease, VotePromise } from './lease.ts';
 import type { GroupMachine, MachineFactory, Proposal } from './machine.ts';
 import { ReadQueue } from './read-queue.ts';
@@ -101,6 +101,7 @@ export class Replica {
   #freshAt: number = Number.NEGATIVE_INFINITY;
 
   readonly #parts: ReplicaParts;
+  readonly #metaEncoder = new MetaEncoder();
   readonly #pending: Pending[] = [];
   #pendingHead = 0;
   #storeOf = new Map<RaftId, ReplicaPlace>();
@@ -316,7 +317,10 @@ export class Replica {
   /** Writes memory and the host's record into the open transaction of the state store. */
   flush(): void {
     this.machine.flush();
-    this.#parts.stateStore.put(metaKey(this.group, this.generation), encodeMeta(this.metaNow()));
+    this.#parts.stateStore.put(
+      metaKey(this.group, this.generation),
+      this.#metaEncoder.encode(this.metaNow()),
+    );
   }
 
   metaNow(): ReplicaMeta {

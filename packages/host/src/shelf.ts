@@ -16,10 +16,10 @@ import type { HostOptions, HostPorts } from './host-ports.ts';
 import {
   brokenKey,
   decodeMeta,
-  encodeMeta,
   generationOf,
   generationPrefix,
   groupPrefix,
+  MetaEncoder,
   metaKey,
 } from './layout.ts';
 import { Replica } from './replica.ts';
@@ -197,7 +197,7 @@ export class ReplicaShelf {
       removed: false,
     };
     // State first: a log that points at nothing would be a loss, a state that nothing points at is only litter.
-    stateStore.put(metaKey(group, FIRST_GENERATION), encodeMeta(meta));
+    stateStore.put(metaKey(group, FIRST_GENERATION), new MetaEncoder().encode(meta));
     stateStore.commit((stateFailure) => {
       if (this.#stopped) return;
       if (stateFailure !== undefined) {

@@ -8,10 +8,10 @@ import { Inbox } from './inbox.ts';
 import {
   brokenKey,
   decodeMeta,
-  encodeMeta,
   generationOf,
   generationPrefix,
   groupPrefix,
+  MetaEncoder,
   machinePrefix,
   metaKey,
 } from './layout.ts';
@@ -161,10 +161,21 @@ describe('the layout of the state', () => {
   test('brings a record back as it was, and refuses one of a newer version', () => {
     const members = [{ raftId: 1, storeId: 's1', storeIncarnation: 'abc' }];
     const meta = { appliedIndex: 2 ** 50, appliedTerm: 3, confState: CONF, members };
-    const bytes = encodeMeta(meta);
+    const bytes = new MetaEncoder().encode(meta);
     expect(decodeMeta(bytes)).toEqual(meta);
     bytes[0] = 2;
     expect(() => decodeMeta(bytes)).toThrow(/newer version/);
+  });
+
+  test('writes whoever belongs to the replica now, also after others did', () => {
+    const encoder = new MetaEncoder();
+    const members = [{ raftId: 1, storeId: 's1', storeIncarnation: 'abc' }];
+    const first = { appliedIndex: 4, appliedTerm: 1, confState: CONF, members };
+    const others = { ...first, members: [...members, { raftId: 2, storeId: 's2', storeIncarnation: 'x' }] };
+    const learning = { ...others, confState: { ...CONF, learners: [9] } };
+    for (const meta of [first, { ...first, appliedIndex: 5 }, others, learning, first]) {
+      expect(decodeMeta(encoder.encode(meta))).toEqual(meta);
+    }
   });
 });
 
