@@ -33,6 +33,7 @@ interface Digest {
  */
 export class GroupWatch {
   readonly group: GroupName;
+  readonly name: string;
   readonly replicas: Map<number, ReplicaWatch> = new Map();
   readonly #hasher: Hasher;
   readonly #leaders = new Map<number, string>();
@@ -46,11 +47,8 @@ export class GroupWatch {
 
   constructor(group: GroupName, hasher: Hasher) {
     this.group = group;
+    this.name = groupNameText(group);
     this.#hasher = hasher;
-  }
-
-  get name(): string {
-    return groupNameText(this.group);
   }
 
   fail(rule: string, message: string): never {

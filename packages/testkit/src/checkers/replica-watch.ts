@@ -31,30 +31,28 @@ interface Unsynced {
 export class ReplicaWatch {
   readonly store: string;
   readonly raftId: number;
+  readonly name: string;
+  readonly group: GroupWatch;
   written: LogMirror = new LogMirror();
   durable: LogMirror = new LogMirror();
   /** Applied in this life, and in the state that is durable. */
   applied = 0;
   durableApplied = 0;
   voters = 1;
-  readonly #group: GroupWatch;
   readonly #unsynced: Unsynced[] = [];
   #isDurable = false;
   /** What was durable as the replica was removed: it counted for what was committed then. */
   #buried: LogMirror | undefined;
 
   constructor(group: GroupWatch, store: string, raftId: number) {
-    this.#group = group;
+    this.group = group;
     this.store = store;
     this.raftId = raftId;
-  }
-
-  get name(): string {
-    return `${this.#group.name}/${this.raftId}@${this.store}`;
+    this.name = `${group.name}/${raftId}@${store}`;
   }
 
   get groupName(): string {
-    return this.#group.name;
+    return this.group.name;
   }
 
   words(): string {
@@ -77,7 +75,7 @@ export class ReplicaWatch {
     }
     if (write.entries !== undefined && write.entries.length > 0) {
       const first = write.entries[0] as Entry;
-      this.#group.holds(this, write.entries, this.written.termAt(first.index - 1) ?? 0);
+      this.group.holds(this, write.entries, this.written.termAt(first.index - 1) ?? 0);
     }
     this.#unsynced.push({ write, commit });
   }
@@ -121,14 +119,14 @@ export class ReplicaWatch {
     this.#unsynced.length = 0;
     this.written = found;
     this.durable = found.copy();
-    if (log.entries.length > 0) this.#group.holds(this, log.entries, log.start.term);
+    if (log.entries.length > 0) this.group.holds(this, log.entries, log.start.term);
     this.applied = log.start.index;
   }
 
   /** After {@link reopened}: the state that survived contains everything up to this index. */
   restartsFrom(applied: number): void {
     if (applied < this.durableApplied) {
-      this.#group.fail(
+      this.group.fail(
         'durability',
         `${this.name} lost its state after ${applied}, durable was ${this.durableApplied}`,
       );
@@ -145,7 +143,7 @@ export class ReplicaWatch {
 
   /** After a crash or a power cut its store knows nothing of it: then its creation was not durable. */
   isGone(): void {
-    if (this.#isDurable) this.#group.fail('durability', `${this.name} was durable and is not there any more`);
+    if (this.#isDurable) this.group.fail('durability', `${this.name} was durable and is not there any more`);
     this.#unsynced.length = 0;
     this.written = new LogMirror();
     this.durable = new LogMirror();
@@ -173,7 +171,7 @@ export class ReplicaWatch {
       if (isWhole && expected.equals(found)) isKnown = true;
     });
     if (isKnown) return;
-    this.#group.fail(
+    this.group.fail(
       'durability',
       `${this.name} came back with entries to ${found.last}, term ${found.term} and vote ${found.vote}, which is ` +
         `neither what was durable (${this.durable.last}, ${this.durable.term}, ${this.durable.vote}) nor that and ` +
@@ -192,10 +190,10 @@ export class ReplicaWatch {
       const term = this.written.termAt(next);
       // What came with a snapshot was applied by its sender.
       if (term === undefined || next <= this.written.startIndex) continue;
-      this.#group.applies(this, next, term);
+      this.group.applies(this, next, term);
     }
     if (index < this.applied) {
-      this.#group.fail(
+      this.group.fail(
         'state-machine safety',
         `${this.name} went back from applied ${this.applied} to ${index}`,
       );
@@ -217,7 +215,7 @@ export class ReplicaWatch {
         if (message.reject) return;
         if (durable.term > message.term || (durable.term === message.term && durable.vote === message.to))
           return;
-        this.#group.fail(
+        this.group.fail(
           'durable before sent',
           `${this.name} granted its vote of term ${message.term} to ${message.to}, durable are term ${durable.term} and vote ${durable.vote}`,
         );
@@ -225,7 +223,7 @@ export class ReplicaWatch {
       case MessageKind.appResp:
         if (message.reject) return;
         if (durable.term >= message.term && durable.last >= message.index) return;
-        this.#group.fail(
+        this.group.fail(
           'durable before sent',
           `${this.name} acknowledged entry ${message.index} in term ${message.term}, durable are ${durable.last} entries and term ${durable.term}`,
         );
@@ -237,17 +235,17 @@ export class ReplicaWatch {
 
   leads(term: number): void {
     if (this.durable.term < term) {
-      this.#group.fail(
+      this.group.fail(
         'durable before sent',
         `${this.name} acts as leader of term ${term} while term ${this.durable.term} is durable`,
       );
     }
-    this.#group.leads(this, term);
+    this.group.leads(this, term);
   }
 
   #check(write: LogWrite): void {
     const { written } = this;
-    const group = this.#group;
+    const group = this.group;
     if (write.hardState !== undefined && write.replica === undefined) {
       const { term, vote, commit } = write.hardState;
       if (term < written.term)

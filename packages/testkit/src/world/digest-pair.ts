@@ -28,6 +28,12 @@ export class DigestPair {
     this.low = (this.low + (low ^ (low >>> 16))) | 0;
   }
 
+  /** Another sum comes (1) or goes (-1) as a whole. */
+  addSum(sum: DigestPair, sign: 1 | -1): void {
+    this.high = (this.high + Math.imul(sum.high, sign)) | 0;
+    this.low = (this.low + Math.imul(sum.low, sign)) | 0;
+  }
+
   equals(other: DigestPair): boolean {
     return this.high === other.high && this.low === other.low;
   }

@@ -65,6 +65,18 @@ test('a copy of which everything has gone again is like one that never held anyt
   expect(found.digest().equals(before)).toBe(true);
 });
 
+test('what is counted after every change comes to the same as what is counted once', () => {
+  const [often, once] = [digestsOf(1), digestsOf(1)];
+  for (let at = 0; at < 40; at++) {
+    for (const { digests } of [often, once]) {
+      digests.change(item(7), at % 3 === 0 ? undefined : value, at % 3 === 2 ? undefined : value);
+      if (at === 20) digests.drop(copyHead(prefixOf(1), 3, 7), copyHead(prefixOf(1), 3, 8));
+    }
+    often.found.digest();
+  }
+  expect(often.found.digest().equals(once.found.digest())).toBe(true);
+});
+
 test('the content of a shard is told at its revision, when it changed', () => {
   const { digests, found } = digestsOf(1);
   const [first] = found.takeContents();

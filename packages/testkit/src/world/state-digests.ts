@@ -30,6 +30,8 @@ export interface ShardContent {
 class ShardCopies {
   readonly sums: Map<number, DigestPair> = new Map();
   names: ShardNames | undefined;
+  /** What its named copies came to when they were summed up last. */
+  counted: DigestPair = new DigestPair();
 }
 
 export class Generation {
@@ -41,9 +43,11 @@ export class Generation {
   appliedIndex: number | undefined;
   /** Changed since it was last compared. */
   isDirty = true;
-  readonly #base: DigestPair = new DigestPair();
+  /** Everything that counts, but for the shards that changed since they were counted. */
+  readonly #total: DigestPair = new DigestPair();
   readonly #shards = new Map<number, ShardCopies>();
   readonly #dirtyShards = new Set<number>();
+  readonly #uncounted = new Set<number>();
 
   constructor(prefix: Uint8Array, gid: number, incarnation: number, generation: number) {
     this.prefix = prefix;
@@ -63,17 +67,17 @@ export class Generation {
     const shard = shardOf(this.gid, key);
     if (shard !== undefined) {
       const sum = sumOf(this.#copies(shard), copyOf(key));
-      this.#dirtyShards.add(shard);
+      this.#changed(shard);
       if (old !== undefined) sum.add(key, KIND_AT, old, -1);
       if (value !== undefined) sum.add(key, KIND_AT, value, 1);
       return;
     }
-    if (old !== undefined) this.#base.add(key, PREFIX_BYTES, old, -1);
-    if (value !== undefined) this.#base.add(key, PREFIX_BYTES, value, 1);
+    if (old !== undefined) this.#total.add(key, PREFIX_BYTES, old, -1);
+    if (value !== undefined) this.#total.add(key, PREFIX_BYTES, value, 1);
     const recorded = this.gid === 0 ? undefined : recordedShardOf(key);
     if (recorded === undefined) return;
     this.#copies(recorded).names = value === undefined ? undefined : readShardNames(value);
-    this.#dirtyShards.add(recorded);
+    this.#changed(recorded);
   }
 
   /** Forgets the copies that lie in [from, to), which nobody reads any more. */
@@ -81,20 +85,23 @@ export class Generation {
     for (const [shard, copies] of this.#shards) {
       for (const copy of copies.sums.keys()) {
         const head = copyHead(this.prefix, shard, copy);
-        if (compareBytes(from, head) <= 0 && compareBytes(head, to) < 0) copies.sums.delete(copy);
+        if (compareBytes(from, head) > 0 || compareBytes(head, to) >= 0) continue;
+        copies.sums.delete(copy);
+        this.#uncounted.add(shard);
       }
     }
   }
 
   /** Over everything that is named. */
   digest(): DigestPair {
-    const total = this.#base.copy();
-    for (const [shard, { sums, names }] of this.#shards) {
-      if (names === undefined) continue;
-      // One of which everything has gone again is like one that never held anything.
-      for (const copy of names.copies) total.mix(sums.get(copy) ?? new DigestPair(), shard, copy);
+    for (const shard of this.#uncounted) {
+      const copies = this.#copies(shard);
+      this.#total.addSum(copies.counted, -1);
+      copies.counted = countOf(shard, copies);
+      this.#total.addSum(copies.counted, 1);
     }
-    return total;
+    this.#uncounted.clear();
+    return this.#total.copy();
   }
 
   /** Whole copies that changed since the last call: those that are served, or will not change any more. */
@@ -107,6 +114,11 @@ export class Generation {
     }
     this.#dirtyShards.clear();
     return contents;
+  }
+
+  #changed(shard: number): void {
+    this.#dirtyShards.add(shard);
+    this.#uncounted.add(shard);
   }
 
   #copies(shard: number): ShardCopies {
@@ -181,6 +193,13 @@ function appliedIndexOf(record: Uint8Array): number {
   const from = new Reader(record);
   from.skip(1);
   return from.u53();
+}
+
+function countOf(shard: number, { names, sums }: ShardCopies): DigestPair {
+  const total = new DigestPair();
+  // One of which everything has gone again is like one that never held anything.
+  for (const copy of names?.copies ?? []) total.mix(sums.get(copy) ?? new DigestPair(), shard, copy);
+  return total;
 }
 
 function sumOf(copies: ShardCopies, copy: number): DigestPair {

@@ -142,9 +142,7 @@ export class StoreWatch {
     // What broke in the middle of an entry has half of it.
     if (this.#losses.hasLost(groupNameText(state))) return;
     const { high, low } = state.digest();
-    this.#checker
-      .group({ gid: state.gid, incarnation: state.incarnation })
-      .isAt(watch, state.appliedIndex, high, low);
+    watch.group.isAt(watch, state.appliedIndex, high, low);
     for (const { shard, names, sum } of state.takeContents()) {
       this.#contents.isAt(watch.name, shard, names.revision, sum.high, sum.low);
     }
