@@ -3,6 +3,7 @@ export { checkAppends } from './checkers/exactly-once.ts';
 export { checkScans } from './checkers/scans.ts';
 export { Finale } from './finale.ts';
 export { type Patch, patched } from './model/patches.ts';
+export { caseOptions, caseText, readCase } from './sim-case.ts';
 export { SimCluster } from './sim-cluster.ts';
 export { SimRead, SimWrite } from './workload/calls.ts';
 export { keySpace } from './workload/keys.ts';

@@ -103,10 +103,10 @@ function readFault(value: unknown, place: string, stores: readonly string[]): Sc
   const action: Record<string, unknown> = {
     atMs: numberOf(fields.atMs, `${place}.atMs`, 0),
     kind,
-    strike: textOf(fields.strike, `${place}.strike`),
   };
   for (const [name, read] of Object.entries(row)) {
     action[name] = read(fields[name], `${place}.${name}`, stores);
   }
+  action.strike = textOf(fields.strike, `${place}.strike`);
   return action as unknown as ScheduledFault;
 }
