@@ -45,16 +45,6 @@ const rows: readonly Row[] = [
     ),
   ],
   [
-    'done-of-any-move',
-    'only the move that is open can end',
-    ['configs'],
-    { ...movingLong, faults: ['lossy', 'leader-drop', 'leader-crash', 'slow'] },
-    settle(
-      'record.intent?.moveId !== moveId || ended.has(shard)',
-      'record.intent === undefined || ended.has(shard)',
-    ),
-  ],
-  [
     'owner-without-a-new-epoch',
     'the epoch of a shard rises with each change of its owner',
     ['configs'],
