@@ -1,9 +1,11 @@
 import type { Db } from '@flotilla/client';
+import { type Call, type Outcome, operationLine } from '@flotilla/testkit';
+import { flotilla } from './running.ts';
 import { pause } from './waits.ts';
 
 /**
- * Writers that append unique ids to shared keys and remember what was acknowledged. Each waits for an answer
- * before it appends again, so in every key its ids stand in the order in which it wrote them.
+ * Writers that append unique ids to shared keys and record each call with its times and its answer. Each waits
+ * for an answer before it appends again. `flotilla check` judges the history.
  */
 
 export interface AppendersOptions {
@@ -13,28 +15,22 @@ export interface AppendersOptions {
   readonly restMs?: number;
 }
 
-interface Written {
-  readonly key: string;
-  readonly id: string;
-  /** False: the client could not say whether it was applied. */
-  readonly acknowledged: boolean;
-}
-
 export class Appenders {
   readonly #db: Db;
   readonly #options: AppendersOptions;
-  readonly #written: Written[][];
+  /** The history so far, one operation a line. */
+  readonly #lines: string[] = [];
   readonly #loops: Promise<void>[];
   /** Errors that left no doubt, by code; for the story when something is wrong. */
   readonly refusals = new Map<string, number>();
   #acknowledged = 0;
+  #doubtful = 0;
   #stopping = false;
   #watchers: { readonly atLeast: number; readonly resolve: () => void }[] = [];
 
   constructor(db: Db, options: AppendersOptions) {
     this.#db = db;
     this.#options = options;
-    this.#written = Array.from({ length: options.writers }, () => []);
     this.#loops = Array.from({ length: options.writers }, (_, writer) => this.#loop(writer));
   }
 
@@ -43,7 +39,7 @@ export class Appenders {
   }
 
   get doubtful(): number {
-    return this.#written.flat().filter((each) => !each.acknowledged).length;
+    return this.#doubtful;
   }
 
   /** Resolves once so many more appends were acknowledged. */
@@ -58,52 +54,43 @@ export class Appenders {
     await Promise.all(this.#loops);
   }
 
-  /** What is wrong with the values, in words; empty if every promise was kept. */
+  /** Reads every key; what is wrong with all that was seen, in words, or empty if every promise was kept. */
   async check(): Promise<string[]> {
-    const wrong: string[] = [];
     for (const key of this.#options.keys) {
+      const invokedMs = performance.now();
       const record = await this.#db.get(key);
-      const ids = (record?.text() ?? '').split(';').filter((id) => id !== '');
-      const place = new Map<string, number>();
-      ids.forEach((id, at) => {
-        if (place.has(id)) wrong.push(`${key}: ${id} stands there twice`);
-        place.set(id, at);
-      });
-      this.#written.forEach((written, writer) => {
-        let last = -1;
-        for (const { key: to, id, acknowledged } of written) {
-          if (to !== key) continue;
-          const at = place.get(id);
-          if (at === undefined) {
-            if (acknowledged) wrong.push(`${key}: ${id} was acknowledged and is not there`);
-            continue;
-          }
-          if (at < last) wrong.push(`${key}: ${id} stands before an older one of writer ${writer}`);
-          last = Math.max(last, at);
-          place.delete(id);
-        }
-      });
-      for (const id of place.keys()) wrong.push(`${key}: ${id} was never written`);
+      const outcome: Outcome =
+        record === undefined
+          ? { kind: 'absent' }
+          : { kind: 'found', value: record.text(), version: record.version };
+      this.#record('reader', key, { kind: 'get' }, invokedMs, outcome);
     }
-    return wrong;
+    const { code, out, err } = await flotilla(['check', '-'], { input: this.#lines.join('\n') });
+    return code === 0 ? [] : [out, err].filter((text) => text !== '');
+  }
+
+  #record(client: string, key: string, call: Call, invokedAt: number, outcome: Outcome): void {
+    const respondedAt = performance.now();
+    this.#lines.push(operationLine({ client, key, call, invokedAt, respondedAt, outcome }));
   }
 
   async #loop(writer: number): Promise<void> {
     const { keys, restMs = 0 } = this.#options;
-    const written = this.#written[writer] as Written[];
     for (let number = 0; !this.#stopping; number++) {
       const key = keys[(number * 7 + writer * 11) % keys.length] as string;
-      const id = `w${writer}-${number}`;
+      const call: Call = { kind: 'append', value: `w${writer}-${number};` };
       if (restMs > 0) await pause(restMs);
+      const invokedMs = performance.now();
       try {
-        await this.#db.append(key, `${id};`);
-        written.push({ key, id, acknowledged: true });
+        const { version } = await this.#db.append(key, call.value);
+        this.#record(`w${writer}`, key, call, invokedMs, { kind: 'ok', version });
         this.#acknowledged += 1;
         this.#tell();
       } catch (error) {
         const { code, outcome } = error as { code?: string; outcome?: string };
-        if (outcome === 'unknown') written.push({ key, id, acknowledged: false });
-        else if (outcome !== 'not-applied') throw error;
+        if (outcome !== 'unknown' && outcome !== 'not-applied') throw error;
+        if (outcome === 'unknown') this.#doubtful += 1;
+        this.#record(`w${writer}`, key, call, invokedMs, { kind: outcome });
         this.refusals.set(`${code} ${outcome}`, (this.refusals.get(`${code} ${outcome}`) ?? 0) + 1);
       }
     }
