@@ -21,6 +21,12 @@ function verdict(operations: readonly Operation[], uniqueValues: boolean): boole
   return failureOf(() => checkKey('k', operations, { uniqueValues })) === undefined;
 }
 
+test('there are forty good and forty bad histories at least, each with a title of its own', () => {
+  const titles = [...goodHistories, ...badHistories].map(({ title }) => title);
+  expect(Math.min(goodHistories.length, badHistories.length)).toBeGreaterThanOrEqual(40);
+  expect(new Set(titles).size).toBe(titles.length);
+});
+
 describe('good histories pass', () => {
   test.each(goodHistories)('$title', ({ text, repeats }) => {
     const operations = parseHistory(text);
