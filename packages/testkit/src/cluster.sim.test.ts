@@ -1,8 +1,10 @@
+import { rarePoints } from '@flotilla/ports';
 import { describe, expect, test } from 'vitest';
 import { replayCommand, report } from './report.ts';
 import { simOptions } from './sim-options.ts';
 import { seedOptions } from './sim-seeds.ts';
 import { type SimulationOptions, type SimulationResult, simulate } from './simulation.ts';
+import { faultKinds } from './world/faults.ts';
 
 // Whole clusters under load and faults, every promise checked. FLOTILLA_SEED=N shifts the seeds, so that a
 // nightly run need not repeat what every run has seen.
@@ -11,6 +13,9 @@ const FIRST = Number(process.env.FLOTILLA_SEED ?? 1);
 const SEEDS = 100;
 const PER_TEST = 5;
 const SECONDS = 30;
+const STRIKES_MIN = 8;
+/** Points where so much has to come together that a hundred short runs may not meet it. */
+const RARE_MISSING_MAX = 6;
 /** Half of the clusters move shards, and have twice the stores: a shorter time costs as much. */
 const MOVING: Omit<SimulationOptions, 'seed'> = { seconds: 12, movesMs: 600 };
 
@@ -32,6 +37,8 @@ describe(`${SEEDS} clusters, half of which move shards about, live through fault
     echoes: 0,
   };
   const moves = { begun: 0, done: 0, cancelled: 0, restarted: 0, hit: 0 };
+  const kinds = new Map<string, number>();
+  const rare = new Set<string>();
 
   for (let first = FIRST; first < FIRST + SEEDS; first += PER_TEST) {
     test(`seeds ${first} to ${first + PER_TEST - 1}`, () => {
@@ -39,6 +46,10 @@ describe(`${SEEDS} clusters, half of which move shards about, live through fault
         const result = run({ seed, ...(seed % 2 === 0 ? MOVING : { seconds: SECONDS }) });
         for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += result[key];
         for (const key of Object.keys(moves) as (keyof typeof moves)[]) moves[key] += result.moves[key];
+        for (const [kind, count] of Object.entries(result.faultCounts)) {
+          kinds.set(kind, (kinds.get(kind) ?? 0) + count);
+        }
+        for (const point of Object.keys(result.rare)) rare.add(point);
       }
     });
   }
@@ -50,12 +61,21 @@ describe(`${SEEDS} clusters, half of which move shards about, live through fault
     expect(sum.elections).toBeGreaterThan(SEEDS * 6);
     expect(sum.snapshots).toBeGreaterThan(SEEDS);
     expect(sum.faults).toBeGreaterThan(SEEDS * 20);
-    expect(sum.echoes).toBeGreaterThan(SEEDS * 10);
+    expect(sum.echoes).toBeGreaterThan(SEEDS * 5);
     expect(sum.strikes).toBeGreaterThan(SEEDS / 2);
     expect(moves.done).toBeGreaterThan(SEEDS * 10);
     expect(moves.cancelled).toBeGreaterThan(SEEDS / 2);
     expect(moves.restarted).toBeGreaterThan(SEEDS / 10);
     expect(moves.hit).toBeGreaterThan(SEEDS * 2);
+  });
+
+  test('every kind of fault struck in them', () => {
+    for (const kind of faultKinds) expect(kinds.get(kind) ?? 0, kind).toBeGreaterThanOrEqual(STRIKES_MIN);
+  });
+
+  test('nearly all rare branches were taken in them', () => {
+    const missing = Object.keys(rarePoints).filter((point) => !rare.has(point));
+    expect(missing.length, `never taken: ${missing.join(', ')}`).toBeLessThanOrEqual(RARE_MISSING_MAX);
   });
 });
 
