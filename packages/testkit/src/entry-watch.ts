@@ -1,4 +1,4 @@
-import { type Entry, EntryKind, groupNameText, sameGroup } from '@flotilla/base';
+import { type Entry, EntryKind, type GroupName, groupNameText, sameGroup } from '@flotilla/base';
 import { ControllerGroup } from '@flotilla/controller';
 import { hostTuning, type Replica } from '@flotilla/host';
 import { DataGroup } from '@flotilla/kv';
@@ -21,6 +21,8 @@ export class EntryWatch {
   readonly #furthest = new Map<string, number>();
   /** Hears of each step of a move, wherever it is applied. */
   onStep: (store: SimStore, step: MoveStep, asLeader: boolean) => void = () => {};
+  /** Hears of each entry with a step of a move once. */
+  onFirst: (group: GroupName, entry: Uint8Array) => void = () => {};
 
   constructor(world: SimWorld, stores: () => readonly SimStore[]) {
     this.#world = world;
@@ -31,8 +33,11 @@ export class EntryWatch {
     const data = entry.kind === EntryKind.normal ? entry.data : NOTHING;
     const { machine, group } = replica;
     if (machine instanceof DataGroup) {
-      this.#world.moves.applied(group, entry.index, data, stateOf(machine));
-      if (data[1] === EntryBody.move) this.onStep(store, stepOf(data), replica.isLeader);
+      const isFirst = this.#world.moves.applied(group, entry.index, data, stateOf(machine));
+      if (data[1] === EntryBody.move) {
+        this.onStep(store, stepOf(data), replica.isLeader);
+        if (isFirst) this.onFirst(group, data);
+      }
     }
     const name = groupNameText(group);
     if (entry.index <= (this.#furthest.get(name) ?? 0)) return;

@@ -1,4 +1,4 @@
-import type { Prng } from '@flotilla/base';
+import { type Prng, sameGroup } from '@flotilla/base';
 import { checkAppends, checkCounter } from './checkers/exactly-once.ts';
 import { asFailure, CheckFailure } from './checkers/failure.ts';
 import type { Operation } from './checkers/history.ts';
@@ -14,6 +14,7 @@ import { Echo } from './workload/echo.ts';
 import { type KeySpace, keySpace } from './workload/keys.ts';
 import { type Decision, Operator } from './workload/operator.ts';
 import { Recorder } from './workload/recorder.ts';
+import { StepEcho } from './workload/step-echo.ts';
 import { cancelSome, caretaker, moveShard, shuffler } from './workload/wishes.ts';
 import { Worker, type WorkerSabotage } from './workload/worker.ts';
 import { EventKind, timeWords } from './world/event-log.ts';
@@ -143,6 +144,7 @@ class Simulation {
   readonly #workers: Worker[] = [];
   readonly #operators: Operator[] = [];
   #echo: Echo | undefined;
+  #stepEcho: StepEcho | undefined;
   readonly #schedule: Schedule;
   #faults = 0;
   #recoveryMs = 0;
@@ -161,6 +163,7 @@ class Simulation {
     world.rare.open(this.#schedule.rare);
     this.#hand = new FaultHand(this.#cluster);
     this.#cluster.entries.onStep = (store, step, asLeader) => this.#hand.stepApplied(store, step, asLeader);
+    if (options.movesMs !== undefined) this.#startStepEcho();
     this.#recorder = new Recorder(world.events, () => world.time.monoMs());
     this.#random = world.random.fork('simulation');
     this.#keys = keySpace(shape.registers, shape.lists, shape.counters);
@@ -198,6 +201,23 @@ class Simulation {
     // Until the state of the last entries is committed, and thereby compared.
     world.time.advance(200);
     this.#check();
+  }
+
+  /** From the first entry on: first assignments are steps, too. */
+  #startStepEcho(): void {
+    const { world, stores, entries } = this.#cluster;
+    this.#stepEcho = new StepEcho({
+      world,
+      random: world.random.fork('step echo'),
+      leaderOf: (group) => {
+        const hosts = stores.flatMap((store) => store.node?.host ?? []);
+        return hosts.find((host) => {
+          const replica = host.replica(group.gid);
+          return replica?.isLeader === true && sameGroup(replica.group, group);
+        });
+      },
+    });
+    entries.onFirst = (group, entry) => this.#stepEcho?.applied(group, entry);
   }
 
   #startEcho(): void {
@@ -303,6 +323,7 @@ class Simulation {
     this.#hand.rest();
     this.#cluster.world.rare.rest();
     this.#echo?.stop();
+    this.#stepEcho?.stop();
     const core = new HealedCore(this.#cluster);
     core.begin(this.#schedule.frozen);
     for (const caller of [...this.#workers, ...this.#operators]) caller.stop();
