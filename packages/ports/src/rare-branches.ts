@@ -60,7 +60,6 @@ export const rarePoints = {
   'client-cut': 'a client does not read fast enough',
   'session-withheld': 'a store issues no session',
   'reply-at-once': 'a reply leaves before the turn ends',
-  'stale-read-refused': 'a replica is too far behind for a stale read',
   'read-page-cut': 'a reply has no room for the last reads of its batch',
   'question-unsent': 'a question to another store cannot be sent',
   'answer-lost': 'an answer to another store gets lost',

@@ -181,7 +181,7 @@ export class RpcService implements BatchOwner {
     now: number,
   ): void {
     const staleness = replica.stalenessMs(now);
-    if (staleness <= maxAgeMs && !this.#takes('stale-read-refused')) {
+    if (staleness <= maxAgeMs) {
       this.#options.host.readNow(replica, work);
       return;
     }
