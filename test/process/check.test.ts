@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { flotilla } from './harness/running.ts';
+import { flotilla, root } from './harness/running.ts';
 
 // `flotilla check`: what it says of histories, and its exit codes.
 
@@ -51,4 +53,10 @@ test('what is no history ends with 2 and the number of the line', async () => {
   expect(err).toBe('error: standard input, line 3: result: a text is wanted, 7 stands there');
   const missing = await flotilla(['check', 'no-such-file.jsonl']);
   expect(missing).toMatchObject({ code: 2, err: 'error: no-such-file.jsonl: it cannot be read (ENOENT)' });
+});
+
+test('the lines of the documentation are a history', async () => {
+  const text = readFileSync(join(root, 'docs', 'histories.md'), 'utf8');
+  const lines = /```json\n(.+?)\n```/s.exec(text)?.[1]?.split('\n') ?? [];
+  expect(await check(lines)).toMatchObject({ code: 0, out: '6 operations: linearizable', err: '' });
 });
