@@ -95,7 +95,7 @@ const rows: readonly Row[] = [
   [
     'raft-id-used-twice',
     'a replica that was removed is never made again',
-    ['replica identity', 'durability', 'log matching', 'state-machine safety'],
+    ['replica identity', 'liveness'],
     movingLong,
     join('incarnation: number, replicas', 'incarnation: group.gid, replicas'),
     shelf('if (known.some((each) => sameGroup(each, group))) {', 'if (known.length < 0) {'),

@@ -7,7 +7,6 @@ const host = changeOf('host/host.ts');
 const queue = changeOf('host/read-queue.ts');
 const reads = changeOf('host/reads.ts');
 const replica = changeOf('host/replica.ts');
-const stallGuard = changeOf('host/stall-guard.ts');
 const tuning = changeOf('host/tuning.ts');
 
 const rows: readonly Row[] = [
@@ -25,21 +24,6 @@ const rows: readonly Row[] = [
     ['linearizability'],
     { ...still, thinkMs: 20, faults: ['leader-drop'] },
     reads('return stamp > barrier && now - stamp < this.#tuning.leaseMs;', 'return stamp > barrier;'),
-  ],
-  [
-    'lease-trusted-after-a-pause',
-    'a process that stood still reads its clocks anew before it trusts a lease',
-    ['linearizability', 'scans'],
-    { ...still, seconds: 10, thinkMs: 20, faults: ['leader-pause', 'pause'] },
-    stallGuard('if (stalled || stepped) this.barrier = now;', ''),
-    host(
-      '      // A promise also binds its giver: no campaign of its own meanwhile.\n',
-      '      (replica as { tickedAt?: number }).tickedAt = now;\n',
-    ),
-    reads(
-      'return this.#isFresh(stamp, now, barrier);\n  }\n\n  #isFresh',
-      'return this.#isFresh(stamp, (replica as { tickedAt?: number }).tickedAt ?? now, barrier);\n  }\n\n  #isFresh',
-    ),
   ],
   [
     'lease-kept-over-a-transfer',

@@ -187,14 +187,14 @@ const rows: readonly Row[] = [
     'export-of-a-closed-move',
     'a move that is closed in its source is never opened there again',
     ['move steps', 'no error'],
-    { ...idle, faults: ['move-frames'] },
+    idle,
     source('moveId > shard.fence && shard.epoch + 1 === epoch;', 'shard.epoch + 1 === epoch;'),
   ],
   [
     'second-activation-of-nothing',
     'a first assignment that is closed in its target activates nothing any more',
     ['move steps', 'one owner'],
-    { seconds: 1, movesMs: 1_000, stores: 3, groups: 2, thinkMs: 300 },
+    idle,
     target(
       'shard.state !== ShardState.absent || moveId <= shard.fence) return',
       'shard.state !== ShardState.absent) return',

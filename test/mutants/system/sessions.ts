@@ -1,6 +1,6 @@
 import { changeOf } from '../named/mutant.ts';
 import { type Row, sabotagesOf } from './sabotage.ts';
-import { moving, outrun, pingPong, still } from './worlds.ts';
+import { moving, outrun, still } from './worlds.ts';
 
 const batch = changeOf('kv/batch.ts');
 const clientAnswers = changeOf('client/core/answers.ts');
@@ -44,13 +44,6 @@ const rows: readonly Row[] = [
     ['exactly once'],
     moving,
     row('return sessionOpenedAt(session) + sessionLimits.life;', 'return sessionOpenedAt(session) + 1_000;'),
-  ],
-  [
-    'old-epoch-is-executed',
-    'a command is executed only at the epoch that its client believes in',
-    ['exactly once'],
-    pingPong,
-    batch('ShardState.serving || shard.epoch !== command.epoch) {', 'ShardState.serving) {'),
   ],
   [
     'refused-command-is-executed',

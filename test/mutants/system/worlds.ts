@@ -11,16 +11,6 @@ export const moving: World = { seconds: 5, movesMs: 250, groups: 3, thinkMs: 60 
 /** The same for longer. */
 export const movingLong: World = { seconds: 12, movesMs: 250, groups: 3, thinkMs: 60 };
 
-/** Shards go to and fro between two groups, and frames of clients that are cut off come late. */
-export const pingPong: World = {
-  seconds: 8,
-  movesMs: 60,
-  stores: 3,
-  groups: 2,
-  thinkMs: 25,
-  faults: ['partition', 'one-way', 'slow'],
-};
-
 /** Writers outrun the copies of shards. */
 export const outrun: World = { seconds: 10, movesMs: 800, stores: 3, groups: 2, thinkMs: 8, faults: [] };
 
