@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { badHistories } from './bad-histories.fixture.ts';
 import { checkHistory } from './check-history.ts';
 import { CheckFailure } from './failure.ts';
-import { badHistories, goodHistories } from './histories.fixture.ts';
+import { goodHistories } from './good-histories.fixture.ts';
 import { HistoryReader, operationLine, type RecordedHistory } from './history-lines.ts';
 import { parseHistory } from './history-text.ts';
 

@@ -1,7 +1,8 @@
 import { Prng } from '@flotilla/base';
 import { describe, expect, test } from 'vitest';
+import { badHistories } from './bad-histories.fixture.ts';
 import { CheckFailure } from './failure.ts';
-import { badHistories, goodHistories } from './histories.fixture.ts';
+import { goodHistories } from './good-histories.fixture.ts';
 import { isUnknown, mayChange, type Operation, operationWords } from './history.ts';
 import { parseHistory } from './history-text.ts';
 import { checkKey, checkLinearizability } from './linearizability.ts';
