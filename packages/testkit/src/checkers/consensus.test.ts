@@ -108,6 +108,25 @@ describe('what a correct Raft does', () => {
       },
     ],
     [
+      'a leader calls committed what its followers have made durable',
+      (rig) => {
+        rig.write(rig.a, [entry(3, 1)], false);
+        rig.write(rig.b, [entry(3, 1)]);
+        rig.write(rig.c, [entry(3, 1)]);
+        rig.a.sends(message(MessageKind.app, { term: 1, to: 2, commit: 3 }));
+        rig.a.appliesTo(3);
+      },
+    ],
+    [
+      'an old leader that has stepped down writes what the new one sends',
+      (rig) => {
+        rig.write(rig.a, [entry(3, 1)]);
+        const hardState = { term: 2, vote: 2, commit: 0 };
+        rig.a.writes({ group, hardState, entries: [entry(3, 2)] }, 500);
+        rig.a.synced(500);
+      },
+    ],
+    [
       'an unacknowledged suffix is overwritten by the next leader',
       (rig) => {
         rig.write(rig.a, [entry(3, 1), entry(4, 1)]);
@@ -317,6 +336,23 @@ describe('what no correct Raft does', () => {
         rig.write(rig.a, [entry(3, 1)]);
         rig.write(rig.b, [entry(3, 1)], false);
         rig.a.appliesTo(3);
+      },
+    ],
+    [
+      'a leader calls committed what is durable on a minority',
+      'entry 3 of term 1 was called committed by 1.2/1@s1 while durable on 1 of 3',
+      (rig) => {
+        rig.write(rig.a, [entry(3, 1)]);
+        rig.write(rig.b, [entry(3, 1)], false);
+        rig.a.sends(message(MessageKind.heartbeat, { term: 1, to: 3, commit: 3 }));
+      },
+    ],
+    [
+      'a leader replaces an entry of its own log',
+      'leads term 1 and writes entry 3 into its log, which ends at 3',
+      (rig) => {
+        rig.write(rig.a, [entry(3, 1)]);
+        rig.write(rig.a, [entry(3, 1)]);
       },
     ],
     [

@@ -29,7 +29,8 @@ interface Digest {
  * - log matching: an index and a term name one entry and, with it, everything before it (a chain of hashes);
  * - state-machine safety: one entry per applied index, and one state after it, over all replicas and restarts;
  * - leader completeness: a leader of a later term has every entry that was applied;
- * - durability: an entry that somebody applies is durable on a majority of the voters.
+ * - durability: an entry that somebody applies, or that its leader calls committed, is durable on a majority of
+ *   the voters.
  */
 export class GroupWatch {
   readonly group: GroupName;
@@ -43,6 +44,8 @@ export class GroupWatch {
   /** Highest index applied anywhere, and the highest term in which that was known. */
   committed = 0;
   #committedTerm = 0;
+  /** Highest index that a leader called committed. */
+  #announced = 0;
   elections = 0;
 
   constructor(group: GroupName, hasher: Hasher) {
@@ -122,14 +125,34 @@ export class GroupWatch {
     this.#applied[index] = { term, by: replica.name };
     this.committed = Math.max(this.committed, index);
     this.#committedTerm = Math.max(this.#committedTerm, replica.written.term, term);
+    this.#mustBeDurable(replica, index, term, 'was applied');
+  }
+
+  /** Its leader tells others that this entry is committed. */
+  announces(replica: ReplicaWatch, index: number): void {
+    if (index <= this.#announced) return;
+    const term = replica.written.termAt(index);
+    // What it knows by a snapshot was applied by somebody.
+    if (term !== undefined && index > replica.written.startIndex && !this.isApplied(index, term)) {
+      this.#mustBeDurable(replica, index, term, 'was called committed');
+    }
+    this.#announced = index;
+  }
+
+  #mustBeDurable(replica: ReplicaWatch, index: number, term: number, what: string): void {
     let durable = 0;
     for (const other of this.replicas.values()) if (other.hasDurable(index, term)) durable++;
     const voters = replica.voters;
     if (durable * 2 > voters) return;
     this.fail(
       'durability',
-      `entry ${index} of term ${term} was applied by ${replica.name} while durable on ${durable} of ${voters} replicas`,
+      `entry ${index} of term ${term} ${what} by ${replica.name} while durable on ${durable} of ${voters} replicas`,
     );
+  }
+
+  /** Whoever was seen to lead that term. */
+  leaderOf(term: number): string | undefined {
+    return this.#leaders.get(term);
   }
 
   /** The state of a replica right after `index` was applied, as a digest of all its keys and values. */

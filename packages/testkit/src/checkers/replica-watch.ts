@@ -25,7 +25,7 @@ interface Unsynced {
  * - a vote is granted only after term and vote are durable, an append acknowledged only after the entries;
  * - who acts as leader of a term has made that term durable;
  * - term and commit index never fall, a vote within a term never changes;
- * - an entry that was applied anywhere is never replaced in a log that held it;
+ * - an entry that was applied anywhere is never replaced in a log that held it, and a leader replaces none of its own;
  * - a log is compacted only up to what the durable state contains.
  */
 export class ReplicaWatch {
@@ -210,6 +210,7 @@ export class ReplicaWatch {
       case MessageKind.heartbeat:
       case MessageKind.timeoutNow:
         this.leads(message.term);
+        if (message.commit > 0) this.group.announces(this, message.commit);
         return;
       case MessageKind.voteResp:
         if (message.reject) return;
@@ -277,6 +278,14 @@ export class ReplicaWatch {
       group.fail(
         'durability',
         `${this.name} drops its log up to ${write.compactTo}, and its durable state ends at ${this.durableApplied}`,
+      );
+    }
+    const first = write.replica === undefined ? write.entries?.[0]?.index : undefined;
+    const term = write.hardState?.term ?? written.term;
+    if (first !== undefined && first <= written.last && group.leaderOf(term) === this.name) {
+      group.fail(
+        'leader append-only',
+        `${this.name} leads term ${term} and writes entry ${first} into its log, which ends at ${written.last}`,
       );
     }
     for (const entry of write.replica === undefined ? (write.entries ?? []) : []) {
