@@ -22,6 +22,8 @@ export interface ClusterOptions {
 const REPLICAS = 3;
 const CONFIG_WATCH_MS = 25;
 const ANSWER_MS = 5_000;
+/** For each step of a founding. A question that gets lost costs five seconds, and several may. */
+export const FOUNDING_MS = 30_000;
 const ASK_AGAIN_MS = 200;
 
 /** A whole cluster in one process: real stores and clients on a simulated world. */
@@ -88,13 +90,13 @@ export class SimCluster {
       gid: at + 1,
       stores: this.#placesOf(at),
     }));
-    if (!this.world.waitFor(() => this.#knownStores() === this.stores.length, 15_000)) {
-      this.#fail('the cluster was not founded within 15 s');
+    if (!this.world.waitFor(() => this.#knownStores() === this.stores.length, FOUNDING_MS)) {
+      this.#fail(`the cluster was not founded within ${FOUNDING_MS} ms`);
     }
-    const trouble = this.ask(admin, 'join', { plan: false, groups }, 15_000);
-    if (trouble !== undefined) this.#fail(`the groups did not join within 15 s: ${trouble}`);
-    if (!this.world.waitFor(() => this.#unserved() === 0, 15_000)) {
-      this.#fail(`${this.#unserved()} shards are not served 15 s after their groups joined`);
+    const trouble = this.ask(admin, 'join', { plan: false, groups }, FOUNDING_MS);
+    if (trouble !== undefined) this.#fail(`the groups did not join within ${FOUNDING_MS} ms: ${trouble}`);
+    if (!this.world.waitFor(() => this.#unserved() === 0, FOUNDING_MS)) {
+      this.#fail(`${this.#unserved()} shards are not served ${FOUNDING_MS} ms after their groups joined`);
     }
     for (const store of this.stores) store.isSupervised = false;
     this.#watchConfigs();

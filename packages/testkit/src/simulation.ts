@@ -9,7 +9,7 @@ import { FaultHand } from './fault-hand.ts';
 import { Finale } from './finale.ts';
 import { HealedCore } from './healed-core.ts';
 import { CALLERS, CLIENTS, drawSchedule, FOUNDING_STORM_MS, type Schedule } from './schedule.ts';
-import { SimCluster } from './sim-cluster.ts';
+import { FOUNDING_MS, SimCluster } from './sim-cluster.ts';
 import { Echo } from './workload/echo.ts';
 import { type KeySpace, keySpace } from './workload/keys.ts';
 import { type Decision, Operator } from './workload/operator.ts';
@@ -237,7 +237,7 @@ class Simulation {
     const { moveBytesPerSecond } = this.#schedule.shape;
     const params = { auto: undefined, moveBytesPerSecond, movesPerStore: undefined };
     const client = this.#cluster.addClient('policy');
-    const trouble = this.#cluster.ask(client, 'policy', params, 10_000);
+    const trouble = this.#cluster.ask(client, 'policy', params, FOUNDING_MS);
     if (trouble !== undefined) throw new CheckFailure('liveness', `no policy could be set: ${trouble}`);
   }
 
