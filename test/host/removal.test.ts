@@ -384,3 +384,18 @@ test('time spent on applying is counted for each replica by itself', () => {
   expect(slow.replica(1).applyMs).toBe(6);
   expect(slow.replica(2).applyMs).toBe(0);
 });
+
+test('a replica whose creation ended with its process leaves nothing behind, also if nobody makes it again', () => {
+  const bench = twoGroups();
+  const [sick] = bench.stores as [BenchStore];
+  const unborn = { gid: 9, incarnation: 1 };
+  sick.log.failNextCommit();
+  sick.host.create(unborn, 1, [{ raftId: 1, storeId: sick.id, storeIncarnation: 'x' }], () => {});
+  bench.until(() => sick.fatal.length > 0);
+  expect(keysOf(sick, 9)).toBe(1);
+  sick.crash();
+  expect(keysOf(sick, 9)).toBe(1);
+  sick.start();
+  bench.until(() => keysOf(sick, 9) === 0);
+  expect(keysOf(sick, 1)).toBeGreaterThan(0);
+});

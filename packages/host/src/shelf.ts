@@ -22,6 +22,7 @@ import {
   MetaEncoder,
   metaKey,
 } from './layout.ts';
+import { releaseLitter } from './litter.ts';
 import { Replica } from './replica.ts';
 import { releaseGeneration } from './snapshot-receiver.ts';
 import type { HostTuning } from './tuning.ts';
@@ -93,6 +94,8 @@ export class ReplicaShelf {
     const opened: Replica[] = [];
     const { logStore } = this.#ports;
     const records = logStore.replicas();
+    const known = [...records.map((record) => record.group), ...logStore.damaged()];
+    releaseLitter(this.#ports.stateStore, known, FIRST_GENERATION);
     for (const group of logStore.damaged()) {
       // One whose record is readable fails as it is opened, with a better reason.
       if (records.some((record) => sameGroup(record.group, group))) continue;
