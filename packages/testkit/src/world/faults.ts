@@ -164,6 +164,8 @@ const AIMED_CHANCE = 0.7;
 const CHANCE = 0.35;
 /** What is lost stays lost: too much of it, and little else happens. */
 const LOSS_CHANCE = 0.25;
+/** A store has only so many replicas in which a bit can flip. */
+const FLIP_CHANCE = 0.45;
 /** With fewer stores than this a minority is nobody. */
 const LOSS_STORES_MIN = 3;
 
@@ -183,8 +185,11 @@ export function makeSchedule(random: Prng, options: ScheduleOptions): ScheduledF
     (kind) => options.stores.length >= LOSS_STORES_MIN || !lossKinds.includes(kind),
   );
   const victim = pick(random.fork('victim'), options.stores);
-  const chanceOf = (kind: FaultKind): number =>
-    moveFaultKinds.includes(kind) ? AIMED_CHANCE : lossKinds.includes(kind) ? LOSS_CHANCE : CHANCE;
+  const chanceOf = (kind: FaultKind): number => {
+    if (moveFaultKinds.includes(kind)) return AIMED_CHANCE;
+    if (kind === 'bit-flip') return FLIP_CHANCE;
+    return lossKinds.includes(kind) ? LOSS_CHANCE : CHANCE;
+  };
   const chosen = kinds.filter((kind) =>
     random.fork(`choose ${kind}`).chance(kinds.length > 3 ? chanceOf(kind) : 1),
   );

@@ -42,7 +42,7 @@ export const machinePausesMs: { readonly [kind in MachineFaultKind]: readonly [n
   'fail-read': [5_000, 20_000],
   'blank-disk': [8_000, 20_000],
   'old-state': [6_000, 20_000],
-  'bit-flip': [4_000, 15_000],
+  'bit-flip': [3_000, 10_000],
 };
 
 /** These may cost replicas for good. All of a run hit the same store, so that each group loses a minority. */
