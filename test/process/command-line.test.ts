@@ -13,7 +13,7 @@ afterAll(async () => {
 
 const commands = [
   ...['dev', 'store', 'put', 'get', 'del', 'append', 'incr', 'cas', 'scan', 'load', 'dump'],
-  ...['join', 'leave', 'config', 'status', 'where', 'transfer-leader', 'bench', 'sim'],
+  ...['join', 'leave', 'config', 'status', 'where', 'transfer-leader', 'bench', 'sim', 'check'],
   ...['move', 'moves', 'pause', 'resume', 'cancel', 'rebalance', 'policy'],
 ];
 

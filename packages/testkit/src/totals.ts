@@ -41,9 +41,9 @@ export class Totals {
 
   words(realMs: number): string {
     const of = (name: string): number => this.#sums.get(name) ?? 0;
-    const passed = this.failed === 0 ? 'passed' : `, ${this.failed} of them failed`;
+    const passed = this.failed === 0 ? ' passed' : `, ${this.failed} of them failed`;
     return [
-      `${this.#seeds} seeds ${passed}: ${of('operations')} operations, ${of('elections')} elections, ` +
+      `${this.#seeds} seeds${passed}: ${of('operations')} operations, ${of('elections')} elections, ` +
         `${of('snapshots')} snapshots, ${of('crashes')} crashes, ${of('powerCuts')} power cuts`,
       `moves: ${of('begun')} begun, ${of('done')} done, ${of('cancelled')} cancelled, ${of('hit')} with faults in them, ` +
         `${of('restarted')} copies begun anew, ${this.#digests} digests that differ`,
