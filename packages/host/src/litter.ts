@@ -15,28 +15,31 @@ import { decodeMeta, groupPrefix, metaKey } from './layout.ts';
 const REPLICAS_END = Uint8Array.of(0xff, 0xff, 0xff, 0xff);
 
 /**
- * Gives up what is left of replicas whose creation came to nothing: their state is written before their log, so a
+ * Removes what is left of replicas whose creation came to nothing: their state is written before their log, so a
  * store that ends in between keeps a record that nothing points at. If the group is dismantled before the store
  * comes back, nobody makes the replica again and nobody removes it. What anything was ever applied to stays,
- * whatever the log says: damage is not absence.
+ * whatever the log says: damage is not absence. True if there was anything.
+ *
+ * It goes with the transaction that is open, and is not released for later: the replica may be made again at once,
+ * and what is released later would take its state along.
  */
-export function releaseLitter(
+export function removeLitter(
   stateStore: StateStore,
   known: readonly GroupName[],
   firstGeneration: number,
-): void {
+): boolean {
   const names = new Set(known.map(groupNameText));
   let from = new Uint8Array(0);
+  let isFound = false;
   for (;;) {
     const group = firstGroup(stateStore, from);
-    if (group === undefined) return;
+    if (group === undefined) return isFound;
     const begin = groupPrefix(group);
     const end = must(prefixEnd(begin), 'no group has the highest id');
-    if (
-      !names.has(groupNameText(group)) &&
-      isUnborn(stateStore, begin, end, metaKey(group, firstGeneration))
-    ) {
-      stateStore.release(begin, end);
+    const record = metaKey(group, firstGeneration);
+    if (!names.has(groupNameText(group)) && isUnborn(stateStore, begin, end, record)) {
+      stateStore.delete(record);
+      isFound = true;
     }
     from = end.slice();
   }

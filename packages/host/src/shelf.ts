@@ -22,7 +22,7 @@ import {
   MetaEncoder,
   metaKey,
 } from './layout.ts';
-import { releaseLitter } from './litter.ts';
+import { removeLitter } from './litter.ts';
 import { Replica } from './replica.ts';
 import { releaseGeneration } from './snapshot-receiver.ts';
 import type { HostTuning } from './tuning.ts';
@@ -95,7 +95,11 @@ export class ReplicaShelf {
     const { logStore } = this.#ports;
     const records = logStore.replicas();
     const known = [...records.map((record) => record.group), ...logStore.damaged()];
-    releaseLitter(this.#ports.stateStore, known, FIRST_GENERATION);
+    if (removeLitter(this.#ports.stateStore, known, FIRST_GENERATION)) {
+      this.#ports.stateStore.commit((failure) => {
+        if (failure !== undefined && !this.#stopped) this.#failed('a commit of the state failed', failure);
+      });
+    }
     for (const group of logStore.damaged()) {
       // One whose record is readable fails as it is opened, with a better reason.
       if (records.some((record) => sameGroup(record.group, group))) continue;
