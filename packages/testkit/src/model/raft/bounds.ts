@@ -24,8 +24,6 @@ export interface Bounds extends Settings {
   readonly campaigns: number;
   /** After the first election nobody campaigns before all changes are proposed. */
   readonly changesFirst: boolean;
-  /** Refused votes are told; else they are lost. */
-  readonly refusals: boolean;
   /** Rounds of heartbeats. */
   readonly beats: number;
   /** Writes that a disk is behind at most. */
@@ -42,8 +40,8 @@ export interface Bounds extends Settings {
   readonly patches: readonly Patch[];
 }
 
-/** Nothing is counted further. */
-const COUNTER_MAX = 15;
+/** Not counted at all. */
+const UNCOUNTED = 15;
 
 export function foundedConf({ voters, learners }: Bounds): ConfState {
   return { voters, votersOutgoing: [], learners, learnersNext: [], autoLeave: false };
@@ -63,7 +61,7 @@ const least = {
   offered: [],
   crashes: 0,
   beats: 0,
-  campaigns: COUNTER_MAX,
+  campaigns: UNCOUNTED,
   changesFirst: false,
   writesMax: 1,
   refusals: false,

@@ -110,18 +110,32 @@ export class Checks {
    * True if a message can never again mean anything to the node, whatever comes. A term that is on its disk is never
    * left again; one that only the core knows may be lost in a crash.
    */
-  isOver(facts: Facts, { kind, term }: Message, mayCrash: boolean): boolean {
+  isOver(facts: Facts, { kind, term, from, index }: Message, mayCrash: boolean): boolean {
+    const { refusals, forgets, changes, checkQuorum } = this.#machine.bounds;
     const safeTerm = mayCrash ? facts.diskTerm : facts.term;
     if (term < safeTerm) return true;
     if (term > safeTerm || safeTerm !== facts.term) return false;
     // Answers are for a candidate or a leader of their term, and a term is campaigned in once.
     if (kind === MessageKind.voteResp) return facts.role !== 'candidate';
+    if (kind === MessageKind.appResp) {
+      // About what is known to match, where nobody comes back as another member and nobody counts who is awake.
+      if (changes === 0 && !checkQuorum && index < (facts.matches[from - 1] as number)) return true;
+    }
     if (kind === MessageKind.appResp || kind === MessageKind.heartbeatResp) {
       return facts.role !== 'candidate' && facts.role !== 'leader';
     }
-    const isSpent = facts.diskTerm === term && facts.diskVote !== 0;
-    // Only a refusal can come of it, or the same vote again.
-    return kind === MessageKind.vote && !this.#machine.bounds.refusals && isSpent;
+    if (kind !== MessageKind.vote || refusals) return false;
+    const vote = mayCrash ? facts.diskVote : facts.vote;
+    // The same vote again is news if the candidate asks again after a crash, for a shorter log; not if it has led.
+    if (vote === from) return facts.leaderId === from;
+    // Only a refusal can come of it, and that is lost.
+    if (vote !== 0) return true;
+    return facts.leaderId !== 0 && !mayCrash && !forgets;
+  }
+
+  /** An append of this term that begins before what is committed is answered with the commit index, whatever it says. */
+  isSettled(facts: Facts, { kind, term, index }: Message, mayCrash: boolean): boolean {
+    return kind === MessageKind.app && !mayCrash && term === facts.term && index < facts.committed;
   }
 }
 

@@ -19,6 +19,8 @@ export interface Facts {
   readonly conf: ConfState;
   readonly applied: ConfState;
   readonly appliedIndex: number;
+  /** What a leader knows each node to have, by id. */
+  readonly matches: readonly number[];
   readonly writes: number;
   readonly applies: number;
 }
@@ -39,7 +41,13 @@ export function factsOf(replica: Replica): Facts {
     conf: core.tracker.conf,
     applied: disk.conf,
     appliedIndex: core.log.$applied,
+    matches: [1, 2, 3].map((id) => matchOf(replica, id)),
     writes: replica.writes.length,
     applies: replica.applies.length,
   };
+}
+
+function matchOf({ core }: Replica, id: RaftId): number {
+  if (core.role !== 'leader') return 0;
+  return core.tracker.members.find((progress) => progress.id === id)?.match ?? 0;
 }

@@ -1,7 +1,7 @@
 import type { Message } from '@flotilla/base';
 import { Interner } from '../interner.ts';
 import { PairTable } from '../pair-table.ts';
-import { bytesOf, In, type Renaming } from './codec.ts';
+import { bytesOf, IDENTITY, In, type Renaming } from './codec.ts';
 
 /** Messages, and sets of them, as numbers. The empty set is 0. */
 export class MessageSets {
@@ -9,6 +9,8 @@ export class MessageSets {
   readonly #decoded: Message[] = [];
   readonly #sets = new Interner();
   readonly #members: Uint32Array[] = [];
+  /** By set: a bit for each of its messages, which share 32. */
+  readonly #signatures: number[] = [];
   readonly #unions = new PairTable();
 
   constructor() {
@@ -35,12 +37,21 @@ export class MessageSets {
     return message;
   }
 
+  /** The append that says no more than who leads. */
+  emptied(message: number): number {
+    const empty = { ...this.message(message), index: 0, logTerm: 0, commit: 0, entries: [] };
+    return this.number(bytesOf(empty, IDENTITY));
+  }
+
   /** The set of these messages, which may repeat. */
   of(messages: readonly number[]): number {
     const sorted = Uint32Array.from(new Set(messages)).sort();
     const bytes = new Uint8Array(sorted.buffer);
     const number = this.#sets.number(bytes);
-    if (number === this.#members.length) this.#members.push(sorted);
+    if (number === this.#members.length) {
+      this.#members.push(sorted);
+      this.#signatures.push(sorted.reduce((bits, message) => bits | (1 << (message & 31)), 0));
+    }
     return number;
   }
 
@@ -60,6 +71,7 @@ export class MessageSets {
   /** Every message of `part` is in `whole`. */
   includes(whole: number, part: number): boolean {
     if (whole === part || part === 0) return true;
+    if (((this.#signatures[part] as number) & ~(this.#signatures[whole] as number)) !== 0) return false;
     const left = this.members(whole);
     const right = this.members(part);
     if (right.length >= left.length) return false;

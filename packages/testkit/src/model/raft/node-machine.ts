@@ -149,12 +149,7 @@ export class NodeMachine {
     if (messages.length === 0) return [];
     return [1, 2, 3].map((id) =>
       this.sets.of(
-        messages
-          .filter(
-            ({ to, kind, reject }) =>
-              to === id && (this.bounds.refusals || !(kind === MessageKind.voteResp && reject)),
-          )
-          .map((message) => this.sets.number(bytesOf(message, IDENTITY))),
+        messages.filter(({ to }) => to === id).map((message) => this.sets.number(bytesOf(message, IDENTITY))),
       ),
     );
   }

@@ -120,8 +120,9 @@ export class RaftModel {
     const counter = counterOf(input);
     if (counter !== undefined) {
       const used = usedOf(budget, counter);
-      if (used >= (this.#limits[counter] as number) || this.#comesTooEarly(counter, budget)) return;
-      next[BUDGET] = budget + (1 << (counter * COUNTER_BITS));
+      const limit = this.#limits[counter] as number;
+      if (used >= limit || this.#comesTooEarly(counter, budget)) return;
+      if (limit < COUNTER_MASK) next[BUDGET] = budget + (1 << (counter * COUNTER_BITS));
     }
     next[at] = outcome.cell;
     const isTold = this.#deliver(row, next, at, outcome);
@@ -170,13 +171,26 @@ export class RaftModel {
     if (known !== undefined) return known;
     const { sets } = this.machine;
     const facts = this.machine.facts(cell);
-    const kept = sets.of(
-      [...sets.members(inbox)].filter(
-        (message) => !this.checks.isOver(facts, sets.message(message), mayCrash),
-      ),
-    );
+    const left: number[] = [];
+    for (const number of sets.members(inbox)) {
+      const message = sets.message(number);
+      if (this.checks.isOver(facts, message, mayCrash)) continue;
+      const isSettled = this.checks.isSettled(facts, message, mayCrash);
+      left.push(isSettled ? this.#inShort(cell, number) : number);
+    }
+    const kept = sets.of(left);
     table.set(cell, inbox, kept);
     return kept;
+  }
+
+  /** An append without what does not matter any more, if indeed the same comes of it. */
+  #inShort(cell: number, message: number): number {
+    const short = this.machine.sets.emptied(message);
+    const [long, brief] = [message, short].map((each) =>
+      this.machine.outcome(cell, InputKind.message + each),
+    ) as [Outcome, Outcome];
+    const isSame = long.cell === brief.cell && String(long.sent) === String(brief.sent);
+    return isSame && long.fault === undefined ? short : message;
   }
 
   /**

@@ -37,6 +37,8 @@ export interface Settings {
   readonly checkQuorum: boolean;
   /** Entries travel one by one, else as many as there are. */
   readonly entriesOneByOne: boolean;
+  /** Refused votes are told; else they are lost. */
+  readonly refusals: boolean;
   /**
    * A write takes the commit index along. It is one of the rules of the core for its host, and matters only where a
    * crash follows a second change of membership; elsewhere a crash forgets the commit index.
@@ -233,7 +235,7 @@ export class Replica {
       for (const message of ready.messages) {
         if (message.to === APPEND_THREAD) this.#order(message);
         else if (message.to === APPLY_THREAD) this.#orderApply(message.entries);
-        else this.sent.push(message);
+        else if (!this.#isLost(message)) this.sent.push(message);
       }
     }
   }
@@ -254,7 +256,10 @@ export class Replica {
     const last = this.writes.at(-1);
     const toSelf = responses.filter(({ to }) => to === this.id);
     const toOthers = responses.filter(
-      (message) => message.to !== this.id && !this.writes.some((write) => holds(write.toOthers, message)),
+      (message) =>
+        message.to !== this.id &&
+        !this.#isLost(message) &&
+        !this.writes.some((write) => holds(write.toOthers, message)),
     );
     if (isNews || entries.length > 0) {
       const commit = this.settings.keepsCommit ? this.core.log.$committed : 0;
@@ -273,6 +278,10 @@ export class Replica {
     const news = toSelf.filter((message) => last === undefined || !holds(last.toSelf, message));
     if (news.length > 0)
       this.writes.push({ term: 0, vote: 0, commit: 0, entries: [], toSelf: news, toOthers: [] });
+  }
+
+  #isLost({ kind, reject }: Message): boolean {
+    return kind === MessageKind.voteResp && reject && !this.settings.refusals;
   }
 
   /** Term and vote as they will be on disk when all writes are done. */
