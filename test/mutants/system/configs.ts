@@ -76,16 +76,6 @@ const rows: readonly Row[] = [
     ),
   ],
   [
-    'group-removed-on-an-old-config',
-    'only a config that is newer than a group shows that the group has ended',
-    ['durability', 'replica identity', 'liveness', 'no error', 'content is kept'],
-    { ...movingLong, faults: ['deaf', 'crash', 'power-cut'] },
-    keeper(
-      'if (group.gid === 0 || configNumber <= group.incarnation) return false;',
-      'if (group.gid === 0) return false;',
-    ),
-  ],
-  [
     'incarnation-used-twice',
     'a group that is founded anew is another incarnation',
     ['liveness', 'configs', 'replica identity'],

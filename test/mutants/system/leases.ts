@@ -3,10 +3,8 @@ import { type Row, sabotagesOf } from './sabotage.ts';
 import { still } from './worlds.ts';
 
 const departures = changeOf('host/departures.ts');
-const host = changeOf('host/host.ts');
 const queue = changeOf('host/read-queue.ts');
 const reads = changeOf('host/reads.ts');
-const replica = changeOf('host/replica.ts');
 const tuning = changeOf('host/tuning.ts');
 
 const rows: readonly Row[] = [
@@ -33,13 +31,6 @@ const rows: readonly Row[] = [
     departures('        replica.lease.forfeit();\n', ''),
   ],
   [
-    'promise-forgotten-at-a-restart',
-    'a store that starts supports nobody for as long as a promise lasts',
-    ['leases'],
-    { seconds: 40, groups: 8, clients: 1, workersPerClient: 1, thinkMs: 500, faults: ['crash', 'one-way'] },
-    host('clock.monoMs() + this.#parts.holdBackMs();', 'clock.monoMs();'),
-  ],
-  [
     'read-without-a-round',
     'without a lease a read waits until leadership is confirmed',
     ['linearizability'],
@@ -59,16 +50,6 @@ const rows: readonly Row[] = [
     ['linearizability', 'scans'],
     still,
     queue('    round.index = index;', '    round.index = 0;'),
-  ],
-  [
-    'read-before-the-first-entry-of-the-term',
-    'a leader serves when everything from before its term is applied',
-    ['linearizability', 'leases'],
-    still,
-    replica(
-      'return this.isLeader && this.raft.firstCommitOfTermDone && this.applied.term === this.raft.term;',
-      'return this.isLeader;',
-    ),
   ],
 ];
 

@@ -9,7 +9,6 @@ const applier = changeOf('kv/move-applier.ts');
 const sessions = changeOf('kv/session-table.ts');
 const driver = changeOf('store/moves/move-driver.ts');
 const duties = changeOf('store/moves/move-duties.ts');
-const nextStep = changeOf('store/moves/next-step.ts');
 const shard = changeOf('kv/shard.ts');
 const source = changeOf('kv/move-source.ts');
 const target = changeOf('kv/move-target.ts');
@@ -129,24 +128,6 @@ const rows: readonly Row[] = [
     comparesNothing,
   ],
   [
-    'changes-below-the-trim',
-    'a source does not answer for changes whose names it has dropped',
-    ['digest'],
-    hot,
-    source('if (question.from < open.r0) return { verdict: Verdict.gone, r0: open.r0 };', ''),
-  ],
-  [
-    'page-older-than-the-copy',
-    'a page is not older than the changes that were taken already',
-    ['digest'],
-    { ...movingLong, faults: ['lossy', 'slow', 'one-way', 'pause'] },
-    source(
-      'if (shard.revision < question.minView) return { verdict: Verdict.behind, revision: shard.revision };',
-      '',
-    ),
-    target(' || page.view < staging.pos) return;', ') return;'),
-  ],
-  [
     'old-item-in-place-of-a-new-one',
     'of two states of an item the one of the higher revision stays',
     ['digest'],
@@ -187,14 +168,14 @@ const rows: readonly Row[] = [
     'export-of-a-closed-move',
     'a move that is closed in its source is never opened there again',
     ['move steps', 'no error'],
-    idle,
+    { ...idle, faults: ['move-frames'] },
     source('moveId > shard.fence && shard.epoch + 1 === epoch;', 'shard.epoch + 1 === epoch;'),
   ],
   [
     'second-activation-of-nothing',
     'a first assignment that is closed in its target activates nothing any more',
     ['move steps', 'one owner'],
-    idle,
+    { ...idle, faults: ['move-frames'] },
     target(
       'shard.state !== ShardState.absent || moveId <= shard.fence) return',
       'shard.state !== ShardState.absent) return',
@@ -246,13 +227,6 @@ const rows: readonly Row[] = [
     duties('if (shard.state === ShardState.frozen && isOver)', 'if (shard.state === ShardState.frozen)'),
   ],
   [
-    'forgotten-on-an-old-config',
-    'only a config that is newer than the move shows that the move has ended',
-    ['content is kept'],
-    { ...idle, faults: ['deaf', 'slow', 'move-step'] },
-    duties('const isOver = config.number > moveId && config', 'const isOver = config'),
-  ],
-  [
     'never-forgotten',
     'a source forgets its frozen copy when the move has ended',
     ['liveness'],
@@ -267,16 +241,6 @@ const rows: readonly Row[] = [
     duties(
       'if (shard.state === ShardState.importing && isOver)',
       'if (shard.state === ShardState.importing)',
-    ),
-  ],
-  [
-    'copy-that-never-begins-again',
-    'a copy begins again when its source has dropped the names of what it has not seen',
-    ['liveness'],
-    hot,
-    nextStep(
-      'view.r0 > place.pos && base !== undefined && !isHeldBack',
-      'view.r0 > place.pos && base === undefined',
     ),
   ],
 ];
