@@ -1,22 +1,31 @@
 import { CheckFailure } from './failure.ts';
 import { isUnknown, mayChange, type Operation, operationWords, type ScanObservation } from './history.ts';
 
+/** What may have changed one key: whatever may have put something there, and whatever may have taken it away. */
+interface Writes {
+  readonly creators: Operation[];
+  readonly removals: Operation[];
+}
+
 /**
  * A scan is not one moment, but it is bounded by two: what was there all the while must be listed, what was
  * absent all the while must not. Keys come in order, each at most once. (Values are for linearizability.)
  */
 export function checkScans(operations: readonly Operation[], scans: readonly ScanObservation[]): void {
-  const keys = new Map<string, Operation[]>();
+  const keys = new Map<string, Writes>();
   for (const operation of operations) {
     if (!mayChange(operation)) continue;
-    const list = keys.get(operation.key);
-    if (list === undefined) keys.set(operation.key, [operation]);
-    else list.push(operation);
+    let writes = keys.get(operation.key);
+    if (writes === undefined) {
+      writes = { creators: [], removals: [] };
+      keys.set(operation.key, writes);
+    }
+    (operation.call.kind === 'delete' ? writes.removals : writes.creators).push(operation);
   }
   for (const scan of scans) checkScan(scan, keys);
 }
 
-function checkScan(scan: ScanObservation, writes: ReadonlyMap<string, readonly Operation[]>): void {
+function checkScan(scan: ScanObservation, writes: ReadonlyMap<string, Writes>): void {
   const fail = (message: string, story: readonly string[] = []): never => {
     throw new CheckFailure('scans', `scan of "${scan.prefix}" by ${scan.client}: ${message}`, [
       `it listed ${scan.records.map((record) => record.key).join(' ')}`,
@@ -32,15 +41,15 @@ function checkScan(scan: ScanObservation, writes: ReadonlyMap<string, readonly O
     if (!writes.has(key)) fail(`${key} was never written`);
   }
   const listed = new Set(scan.records.map((record) => record.key));
-  for (const [key, list] of writes) {
+  for (const [key, ofKey] of writes) {
     if (!key.startsWith(scan.prefix)) continue;
     if (scan.limited && (last === undefined || key > last)) continue;
     if (listed.has(key)) {
-      if (surelyAbsent(list, scan))
-        fail(`${key} was absent all the while`, list.slice(-6).map(operationWords));
+      if (surelyAbsent(ofKey, scan))
+        fail(`${key} was absent all the while`, ofKey.removals.slice(-6).map(operationWords));
       continue;
     }
-    const write = surelyPresent(list, scan);
+    const write = surelyPresent(ofKey, scan);
     if (write !== undefined) fail(`${key} is missing`, [`it was there since ${operationWords(write)}`]);
   }
 }
@@ -50,28 +59,22 @@ function endOf(operation: Operation): number {
 }
 
 /** A write that ended before the scan began and that no deletion can have followed; undefined if there is none. */
-function surelyPresent(list: readonly Operation[], scan: ScanObservation): Operation | undefined {
-  return list.find(
-    (write) =>
-      write.call.kind !== 'delete' &&
-      endOf(write) < scan.invokedAt &&
-      !list.some(
-        (other) =>
-          other.call.kind === 'delete' &&
-          other.invokedAt < scan.respondedAt &&
-          endOf(other) > write.invokedAt,
-      ),
-  );
+function surelyPresent({ creators, removals }: Writes, scan: ScanObservation): Operation | undefined {
+  let gone = Number.NEGATIVE_INFINITY;
+  for (const removal of removals) {
+    if (removal.invokedAt < scan.respondedAt) gone = Math.max(gone, endOf(removal));
+  }
+  return creators.find((write) => endOf(write) < scan.invokedAt && gone <= write.invokedAt);
 }
 
-function surelyAbsent(list: readonly Operation[], scan: ScanObservation): boolean {
-  const creators = list.filter((each) => each.call.kind !== 'delete' && each.invokedAt < scan.respondedAt);
-  if (creators.length === 0) return true;
-  return list.some(
+function surelyAbsent({ creators, removals }: Writes, scan: ScanObservation): boolean {
+  let written = Number.NEGATIVE_INFINITY;
+  for (const write of creators) {
+    if (write.invokedAt < scan.respondedAt) written = Math.max(written, endOf(write));
+  }
+  if (written === Number.NEGATIVE_INFINITY) return true;
+  return removals.some(
     (removal) =>
-      removal.call.kind === 'delete' &&
-      endOf(removal) < scan.invokedAt &&
-      removal.call.condition === undefined &&
-      creators.every((write) => endOf(write) < removal.invokedAt),
+      endOf(removal) < scan.invokedAt && removal.call.condition === undefined && written < removal.invokedAt,
   );
 }
