@@ -8,7 +8,7 @@ import { writtenRows } from './system/table.ts';
 const sample = [
   'answers-before-the-commit',
   'log-dropped-beyond-the-durable-state',
-  'lease-longer-than-its-promises',
+  'read-at-whatever-is-applied',
   'doubt-forgotten',
   'session-row-removed-early',
   'writes-after-the-freeze',

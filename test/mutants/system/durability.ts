@@ -92,7 +92,7 @@ const rows: readonly Row[] = [
   [
     'snapshot-into-the-living-state',
     'a snapshot is staged apart from the state that is in use',
-    ['state-machine safety', 'no error'],
+    ['durability', 'state-machine safety', 'no error'],
     still,
     receiver('generation: replica.generationsUsed,', 'generation: replica.generation,'),
   ],
