@@ -75,6 +75,9 @@ function surelyAbsent({ creators, removals }: Writes, scan: ScanObservation): bo
   if (written === Number.NEGATIVE_INFINITY) return true;
   return removals.some(
     (removal) =>
-      endOf(removal) < scan.invokedAt && removal.call.condition === undefined && written < removal.invokedAt,
+      removal.call.kind === 'delete' &&
+      removal.call.condition === undefined &&
+      endOf(removal) < scan.invokedAt &&
+      written < removal.invokedAt,
   );
 }
