@@ -1,16 +1,16 @@
 // How fast the simulator is: simulated seconds per second of CPU time on one core, checks included.
 //
-//   node tools/bootstrap.mjs tools/bench/sim-speed.ts [--seeds 8] [--first 1] [--seconds 30] [--functions 0]
+//   node tools/bootstrap.mjs tools/bench/sim-speed.ts [--seeds 4] [--first 1] [--seconds 60] [--functions 0]
 //
 // Every seed is a cluster of 5 stores with 3 groups at the beginning, 10 clients with 8 callers each, faults, moves of
-// shards and all checks. Callers pause so shortly that more than 300 operations are answered per simulated second.
+// shards and all checks. Callers pause so shortly that about 300 operations are answered per simulated second.
 // CPU time is counted instead of wall time, as other work on the machine does not change it; it contains the collector,
 // whose threads run beside the simulation. One seed runs before the clock starts, so that the code is compiled.
 //
 // Then half of the seeds run once more under the profiler of V8, which tells where the time goes: a sample belongs to
 // the checks if any function on its stack is one of them, whatever that calls. `--functions N` lists the N functions
 // that cost most by themselves.
-import { Session } from 'node:inspector';
+import { type Profiler, Session } from 'node:inspector';
 import { parseArgs } from 'node:util';
 import { type SimulationResult, simulate } from '../../packages/testkit/src/index.ts';
 
@@ -19,7 +19,7 @@ const SHAPE = {
   groups: 3,
   clients: 10,
   workersPerClient: 8,
-  thinkMs: 40,
+  thinkMs: 50,
   movesMs: 2_000,
 } as const;
 /** What only looks at the stores and at the history. */
@@ -31,24 +31,11 @@ const CHECKS = [
 const PARTS = /\/packages\/([a-z]+)\/src\//;
 const MS = 1_000;
 
-interface Frame {
-  readonly functionName: string;
-  readonly url: string;
-  readonly lineNumber: number;
-}
-
-interface ProfileNode {
-  readonly id: number;
-  readonly callFrame: Frame;
-  readonly hitCount?: number;
-  readonly children?: readonly number[];
-}
-
 const { values: options } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '8' },
+    seeds: { type: 'string', default: '4' },
     first: { type: 'string', default: '1' },
-    seconds: { type: 'string', default: '30' },
+    seconds: { type: 'string', default: '60' },
     functions: { type: 'string', default: '0' },
   },
 });
@@ -94,14 +81,14 @@ function measure(): void {
 }
 
 /** Runs while the profiler looks on. Calls of a local session are answered before they return. */
-function profiled(work: () => void): readonly ProfileNode[] {
+function profiled(work: () => void): readonly Profiler.ProfileNode[] {
   const session = new Session();
   session.connect();
   session.post('Profiler.enable');
   session.post('Profiler.setSamplingInterval', { interval: 500 });
   session.post('Profiler.start');
   work();
-  let nodes: readonly ProfileNode[] = [];
+  let nodes: readonly Profiler.ProfileNode[] = [];
   session.post('Profiler.stop', (failure, { profile }) => {
     if (failure !== null) throw failure;
     nodes = profile.nodes;
@@ -110,7 +97,7 @@ function profiled(work: () => void): readonly ProfileNode[] {
   return nodes;
 }
 
-function tellShares(nodes: readonly ProfileNode[]): void {
+function tellShares(nodes: readonly Profiler.ProfileNode[]): void {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const parts = new Map<string, number>();
   const functions = new Map<string, number>();
@@ -119,7 +106,7 @@ function tellShares(nodes: readonly ProfileNode[]): void {
   const add = (counts: Map<string, number>, name: string, hits: number): void => {
     counts.set(name, (counts.get(name) ?? 0) + hits);
   };
-  const visit = (node: ProfileNode, isCheck: boolean): void => {
+  const visit = (node: Profiler.ProfileNode, isCheck: boolean): void => {
     const { callFrame, hitCount = 0, children = [] } = node;
     const { url, functionName, lineNumber } = callFrame;
     const isOne = isCheck || CHECKS.some((part) => url.includes(part));
@@ -129,9 +116,9 @@ function tellShares(nodes: readonly ProfileNode[]): void {
     add(parts, part, hitCount);
     const place = url === '' ? '' : ` ${url.slice(url.lastIndexOf('/') + 1)}:${lineNumber + 1}`;
     add(functions, `${functionName}${place}`, hitCount);
-    for (const id of children) visit(byId.get(id) as ProfileNode, isOne);
+    for (const id of children) visit(byId.get(id) as Profiler.ProfileNode, isOne);
   };
-  visit(nodes[0] as ProfileNode, false);
+  visit(nodes[0] as Profiler.ProfileNode, false);
   const print = (counts: ReadonlyMap<string, number>, most: number): void => {
     const sorted = [...counts].sort((left, right) => right[1] - left[1]).slice(0, most);
     for (const [name, hits] of sorted)
