@@ -23,6 +23,10 @@ export interface Shape {
   readonly counters: number;
 }
 
+/** How many clients there are unless asked for otherwise, and callers in each. */
+export const CLIENTS = 5;
+export const CALLERS = 3;
+
 /** Small logs, so that stores that were down need snapshots. */
 const LOGS_BYTES = [1_024, 4_096, 32_768, 16_777_216] as const;
 const SHARD_COUNTS = [16, 24, 32] as const;
@@ -43,10 +47,15 @@ const OPERATOR_PAUSES_MS = [400, 2_000, 6_000] as const;
 const COPIES_BYTES = [0, 20_000, 4_000, 1_000] as const;
 
 /** By default three stores, or, where shards move, twice as many and pages of all sizes. */
-export function shapeOf({ seed, seconds, movesMs, stores, groups, thinkMs }: SimulationOptions): Shape {
+export function shapeOf(options: SimulationOptions): Shape {
+  const { seed, seconds, movesMs, stores, groups, thinkMs } = options;
+  const { clients = CLIENTS, workersPerClient = CALLERS } = options;
   const random = new Prng(seed).fork('shape');
   const pick = <T>(values: readonly T[]): T => values[random.below(values.length)] as T;
   const isMoving = movesMs !== undefined;
+  // Few operations per key, and few callers who meet on it, keep the search for an order short.
+  const crowd = Math.max(1, (clients * workersPerClient) / (CLIENTS * CALLERS));
+  const keys = (count: number): number => Math.ceil(crowd * count);
   return {
     stores: stores ?? (isMoving ? 6 : 3),
     groups: groups ?? (isMoving ? 3 + random.below(2) : 2),
@@ -57,9 +66,8 @@ export function shapeOf({ seed, seconds, movesMs, stores, groups, thinkMs }: Sim
     thinkMs: thinkMs ?? pick(LOADS_THINK_MS),
     operatorPauseMs: pick(OPERATOR_PAUSES_MS),
     moveBytesPerSecond: isMoving ? pick(COPIES_BYTES) : 0,
-    // Few operations per key keep the search for an order short.
-    registers: seconds + 4,
-    lists: Math.ceil(seconds / 5) + 2,
-    counters: Math.ceil(seconds / 5) + 2,
+    registers: keys(seconds + 4),
+    lists: keys(Math.ceil(seconds / 5) + 2),
+    counters: keys(Math.ceil(seconds / 5) + 2),
   };
 }

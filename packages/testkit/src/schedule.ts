@@ -1,5 +1,5 @@
 import { Prng } from '@flotilla/base';
-import { type Shape, shapeOf } from './cluster-shape.ts';
+import { CLIENTS, type Shape, shapeOf } from './cluster-shape.ts';
 import { type FrozenHarm, type FrozenStore, frozenHarms } from './healed-core.ts';
 import type { SimulationOptions } from './simulation.ts';
 import {
@@ -73,10 +73,6 @@ export function drawSchedule(options: SimulationOptions): Schedule {
     frozen: random.fork('frozen?').chance(FROZEN_CHANCE) ? drawFrozen(random.fork('frozen'), stores) : [],
   };
 }
-
-/** How many clients there are unless asked for otherwise, and callers in each. */
-export const CLIENTS = 5;
-export const CALLERS = 3;
 
 function drawFrozen(random: Prng, stores: readonly string[]): FrozenStore[] {
   const left = [...stores];

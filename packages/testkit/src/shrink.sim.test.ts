@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { CALLERS, CLIENTS } from './cluster-shape.ts';
 import { report } from './report.ts';
-import { CALLERS, CLIENTS } from './schedule.ts';
 import { shrink } from './shrink.ts';
 import { caseOptions, caseText, readCase } from './sim-case.ts';
 import { simOptions } from './sim-options.ts';

@@ -1,4 +1,5 @@
-import { CALLERS, CLIENTS, type Schedule } from './schedule.ts';
+import { CALLERS, CLIENTS } from './cluster-shape.ts';
+import type { Schedule } from './schedule.ts';
 import type { SimulationOptions, SimulationResult } from './simulation.ts';
 import type { ScheduledFault } from './world/faults.ts';
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { CALLERS, CLIENTS } from './cluster-shape.ts';
 import { simCommand } from './report.ts';
-import { CALLERS, CLIENTS } from './schedule.ts';
 import type { SimulationOptions } from './simulation.ts';
 import { type FaultKind, faultKinds } from './world/faults.ts';
 
