@@ -11,6 +11,8 @@ const NOTHING = new Uint8Array(0);
  */
 export class DiskLosses {
   readonly #groups = new Set<string>();
+  /** Of these, what has stopped already. */
+  readonly #ended = new Set<string>();
 
   hasLost(group: string): boolean {
     return this.#groups.has(group);
@@ -22,15 +24,16 @@ export class DiskLosses {
   }
 
   /**
-   * Chooses among entries and values of replicas that nothing has happened to. A store that is down reads its whole
+   * Chooses among entries and values of replicas that have not stopped yet. A store that is down reads its whole
    * logs as it opens them; one that runs meets the damage when it reads that entry.
    */
   flipBit(log: MemoryLogStore, state: MemoryStateStore, choice: number, isRunning: boolean): boolean {
-    const sound = log
+    const gone = new Set([...this.#ended, ...log.damaged().map(groupNameText)]);
+    const left = log
       .replicas()
-      .filter(({ group, removed }) => !removed && !this.hasLost(groupNameText(group)))
+      .filter(({ group, removed }) => !removed && !gone.has(groupNameText(group)))
       .map(({ group }) => group);
-    const group = sound[choice % Math.max(1, sound.length)];
+    const group = left[choice % Math.max(1, left.length)];
     if (group === undefined) return false;
     this.#groups.add(groupNameText(group));
     const { first, last } = log.span(group);
@@ -55,6 +58,7 @@ export class DiskLosses {
     return {
       log: (level, event, fields) => {
         const isExpected = event === 'replica-quarantined' && this.hasLost(String(fields.group));
+        if (isExpected) this.#ended.add(String(fields.group));
         sink.log(isExpected ? 'warn' : level, event, fields);
       },
     };
