@@ -49,11 +49,14 @@ export class Checks {
       return fault(`node ${after.id} commits what is committed differently`, 'commit lost');
     const lost = this.#missingFrom(next, history, after.term);
     if (lost !== undefined) return lost;
-    if (isNew && !quorumsMeet(after.conf, known.conf))
+    // Whoever is late in winning an older term cannot decide anything there any more.
+    const isLater = after.term > (known.terms[known.confIndex - 1] ?? 0);
+    if (isNew && isLater && !quorumsMeet(after.conf, known.conf)) {
       return fault(
         `node ${after.id} leads by a configuration that can decide without the newest`,
         'quorums apart',
       );
+    }
     return commits ? this.#unfounded(next, after) : undefined;
   }
 

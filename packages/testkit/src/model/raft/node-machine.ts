@@ -141,7 +141,7 @@ export class NodeMachine {
       cell: next,
       sent: this.#send(replica.sent),
       cutsDisk: !isPrefix(before.disk, this.facts(next).disk),
-      fault: promiseFault(replica) ?? stepFault(before, this.facts(next), isCrash),
+      fault: promiseFault(replica) ?? stepFault(before, this.facts(next), isCrash) ?? applyFault(replica),
     };
   }
 
@@ -273,8 +273,17 @@ function stepFault(before: Facts, after: Facts, isCrash: boolean): Fault | undef
       if (!isPrefix(before.log, after.log)) return back('the log of a leader');
     }
   }
-  if (!quorumsMeet(before.applied, after.applied) && !isCrash) {
-    return fault(`${who} applies a configuration that can decide without the one before`, 'quorums apart');
+  return undefined;
+}
+
+/** Each configuration shares a node with every majority of the one before. */
+function applyFault({ id, applied, disk }: Replica): Fault | undefined {
+  for (const [at, conf] of applied.entries()) {
+    if (quorumsMeet(conf, applied[at + 1] ?? disk.conf)) continue;
+    return fault(
+      `node ${id} applies a configuration that can decide without the one before`,
+      'quorums apart',
+    );
   }
   return undefined;
 }

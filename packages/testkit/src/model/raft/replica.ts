@@ -83,6 +83,8 @@ export class Replica {
   writes: Write[] = [];
   /** Orders to apply. Those before a change of membership are done at once. */
   applies: (readonly Entry[])[] = [];
+  /** Configurations that the event replaced: one order to apply may hold several changes. */
+  applied: ConfState[] = [];
   /** What leaves for other nodes. */
   sent: Message[] = [];
 
@@ -196,6 +198,7 @@ export class Replica {
   #apply(entries: readonly Entry[]): void {
     for (const { kind, data } of entries) {
       if (kind === EntryKind.normal) continue;
+      this.applied.push(this.disk.conf);
       this.storage.setConfState(this.node.applyConfChange(decodeConfChange(data)));
     }
     this.node.step({

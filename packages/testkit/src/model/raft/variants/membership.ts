@@ -79,7 +79,8 @@ export const membership: readonly Variant[] = [
     name: 'second-change-before-the-first-is-applied',
     rule: 'one change of membership at a time',
     harm: 'quorums apart',
-    bounds: 'pending-changes',
+    bounds: 'unapplied-change',
+    isDeep: true,
     patches: [patch('proposals.ts', 'if (core.pendingConfIndex > applied) {', 'if (false) {')],
   },
   {
