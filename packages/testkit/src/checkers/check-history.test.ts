@@ -165,4 +165,16 @@ describe('beyond single registers', () => {
     );
     expect(failureOf(lines)).toBeUndefined();
   });
+
+  test('an append that never happened may stand across two that did', () => {
+    const lines = linesOf(
+      'a> append k ab\na< ok\na> append k cd\na< ok\nb> append k bc\nb?\nc> get k\nc< = abcd\nc> get k\nc< = abcd',
+    );
+    expect(failureOf(lines)).toBeUndefined();
+  });
+
+  test('a sum may look like a value that was never written', () => {
+    const lines = linesOf('a> incr k 5\na< ok =5 @1\nb> put k 5\nb?\nc> get k\nc< = 5 @1');
+    expect(failureOf(lines)).toBeUndefined();
+  });
 });

@@ -59,11 +59,20 @@ function endsInSemicolon({ call }: Operation): boolean {
   return call.kind !== 'append' || /^[^;]+;$/.test(call.value);
 }
 
-/** Nothing that was written on this key is, or is a part of, something else that was. */
+/**
+ * Nothing that was written on this key is, or is a part of, something else that was, nor of several appends one after
+ * the other: `bc` stands in `ab` and `cd`. That is so if each ends in the same character, which nothing has elsewhere.
+ * Sums say nothing about who wrote them, so increments may be the only writes.
+ */
 function hasUniqueValues(list: readonly Operation[]): boolean {
   const values = list.flatMap(({ call }) =>
     call.kind === 'put' || call.kind === 'append' ? [call.value] : [],
   );
+  const has = (kind: Operation['call']['kind']): boolean => list.some(({ call }) => call.kind === kind);
+  const end = values[0]?.at(-1);
+  const isEnd = (value: string): boolean => value !== '' && value.indexOf(end as string) === value.length - 1;
+  if (has('increment') && values.length > 0) return false;
+  if (has('append') && !values.every(isEnd)) return false;
   const joined = values.join('\0');
   return values.every((value) => value !== '' && joined.indexOf(value) === joined.lastIndexOf(value));
 }
