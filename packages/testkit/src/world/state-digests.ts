@@ -41,6 +41,8 @@ export class Generation {
   readonly generation: number;
   /** From the host's record; undefined before it was written. */
   appliedIndex: number | undefined;
+  /** The host has marked it: what broke in the middle of an entry has half of that. */
+  isBroken = false;
   /** Changed since it was last compared. */
   isDirty = true;
   /** Everything that counts, but for the shards that changed since they were counted. */
@@ -60,8 +62,8 @@ export class Generation {
     this.isDirty = true;
     if (isHostRecord(key)) {
       // The mark of a quarantine is another record of the host.
-      const isMeta = key.length === PREFIX_BYTES + 1;
-      if (value !== undefined && isMeta) this.appliedIndex = appliedIndexOf(value);
+      if (key.length > PREFIX_BYTES + 1) this.isBroken = value !== undefined;
+      else if (value !== undefined) this.appliedIndex = appliedIndexOf(value);
       return;
     }
     const shard = shardOf(this.gid, key);

@@ -138,9 +138,7 @@ export class StoreWatch {
   }
 
   #compare(watch: ReplicaWatch, state: Generation): void {
-    if (state.appliedIndex === undefined || state.appliedIndex === 0) return;
-    // What broke in the middle of an entry has half of it.
-    if (this.#losses.hasLost(groupNameText(state))) return;
+    if (state.appliedIndex === undefined || state.appliedIndex === 0 || state.isBroken) return;
     const { high, low } = state.digest();
     watch.group.isAt(watch, state.appliedIndex, high, low);
     for (const { shard, names, sum } of state.takeContents()) {
