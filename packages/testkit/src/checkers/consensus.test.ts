@@ -348,6 +348,15 @@ describe('what no correct Raft does', () => {
       },
     ],
     [
+      'a leader calls committed what a minority has, before its own disk hears of it',
+      'entry 3 of term 1 was called committed by 1.2/1@s1 while durable on 1 of 3',
+      (rig) => {
+        rig.a.sends(message(MessageKind.heartbeat, { term: 1, to: 3, commit: 3 }));
+        rig.write(rig.a, [entry(3, 1)]);
+        rig.a.sends(message(MessageKind.heartbeat, { term: 1, to: 3, commit: 3 }));
+      },
+    ],
+    [
       'a leader replaces an entry of its own log',
       'leads term 1 and writes entry 3 into its log, which ends at 3',
       (rig) => {

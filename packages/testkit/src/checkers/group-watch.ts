@@ -131,9 +131,12 @@ export class GroupWatch {
   /** Its leader tells others that this entry is committed. */
   announces(replica: ReplicaWatch, index: number): void {
     if (index <= this.#announced) return;
-    const term = replica.written.termAt(index);
+    const { written } = replica;
+    // Others may be faster than its own disk. Which entry it speaks of is seen when it has handed that out.
+    if (index > written.last) return;
+    const term = written.termAt(index);
     // What it knows by a snapshot was applied by somebody.
-    if (term !== undefined && index > replica.written.startIndex && !this.isApplied(index, term)) {
+    if (term !== undefined && index > written.startIndex && !this.isApplied(index, term)) {
       this.#mustBeDurable(replica, index, term, 'was called committed');
     }
     this.#announced = index;
