@@ -45,6 +45,7 @@ describe('a case that is wrong is refused with the place of the mistake', () => 
     ['a story that is none', change('found', { story: 3 }), 'found.story: a text is wanted, 3 stands there'],
     ['too many stores', shape({ stores: 99 }), 'schedule.shape.stores: a whole number from 1 to 9'],
     ['a pause below nothing', shape({ thinkMs: -4 }), 'schedule.shape.thinkMs: a number from 0'],
+    ['no pause at all', shape({ operatorPauseMs: 0 }), 'schedule.shape.operatorPauseMs: a number from 1'],
     ['strange tuning', shape({ moveTuning: { x: 1 } }), 'schedule.shape.moveTuning: there is no field "x"'],
     ['faults that are no list', change('schedule', { faults: {} }), 'schedule.faults: a list is wanted'],
     [
@@ -72,6 +73,16 @@ describe('a case that is wrong is refused with the place of the mistake', () => 
       'a probability beyond one',
       faults({ atMs: 1, strike: 'x', kind: 'damage', probability: 2 }),
       'schedule.faults[0].probability: a probability from 0 to 1',
+    ],
+    [
+      'a clock that stands still',
+      faults({ atMs: 1, strike: 'x', kind: 'drift', store: 's1', factor: 0 }),
+      'schedule.faults[0].factor: a number from 0.6 is wanted, 0 stands there',
+    ],
+    [
+      'a clock that races',
+      faults({ atMs: 1, strike: 'x', kind: 'drift', store: 's1', factor: 3 }),
+      'schedule.faults[0].factor: a clock goes at 0.6 to 1.8 of its speed, not at 3',
     ],
     [
       'directions that are no texts',

@@ -47,7 +47,8 @@ const shapeRow: ShapeRow = {
     return Object.fromEntries(fields.map(([name, each]) => [name, wholeOf(each, `${place}.${name}`, 1)]));
   },
   thinkMs: pause,
-  operatorPauseMs: pause,
+  // Who has nothing to do looks again at once, for ever.
+  operatorPauseMs: (value, place) => numberOf(value, place, 1),
   moveBytesPerSecond: whole(0),
   registers: whole(1),
   lists: whole(1),
