@@ -328,6 +328,8 @@ describe('mistakes in tests', () => {
     expect(() => subject.partition()).toThrow('needs names');
     expect(() => subject.client({ name: 'alice' })).toThrow('alice is taken');
     expect(() => subject.client({ name: 's1' })).toThrow('s1 is taken');
+    subject.client({ name: 'c3' });
+    expect(() => subject.client()).not.toThrow();
     expect(() => subject.client({ name: 'a:b' })).toThrow('cannot name a client');
     subject.partition(['alice'], ['s1', 's2']);
   });

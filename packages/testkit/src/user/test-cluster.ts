@@ -112,7 +112,7 @@ export class TestCluster implements Disposable {
   /** A new client, which may be used at once: the class that `connect` gives, in a process of its own. */
   client(options: TestClientOptions = {}): Db {
     this.#checkOpen();
-    const { name = `c${this.#clients.size + 1}`, timeout = CLIENT_TIMEOUT_MS } = options;
+    const { name = this.#freeName(), timeout = CLIENT_TIMEOUT_MS } = options;
     if (!/^[\w-]{1,40}$/.test(name)) {
       throw new UsageError(`"${name}" cannot name a client: take up to 40 letters, digits, - and _`);
     }
@@ -334,6 +334,12 @@ export class TestCluster implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #freeName(): string {
+    let number = this.#clients.size + 1;
+    while (this.#clients.has(`c${number}`)) number++;
+    return `c${number}`;
   }
 
   #store(name: string): SimStore {
