@@ -30,7 +30,7 @@ export interface Bounds extends Settings {
   readonly writesMax: number;
   /** A follower may forget its leader. */
   readonly forgets: boolean;
-  /** Messages of terms that their receiver's disk has left behind are taken away: the core ignores them. */
+  /** Messages of terms that their receiver's disk has left behind are taken away: without pre-vote the core ignores them. */
   readonly dropsOld: boolean;
   /** Events are explored in every order; else one that tells nobody anything comes right before the next one of its node. */
   readonly allOrders: boolean;
@@ -190,6 +190,7 @@ export const allBounds: readonly Bounds[] = [
     beats: 1,
     preVote: true,
     refusals: true,
+    dropsOld: false,
     isLarge: true,
   },
   {
@@ -288,6 +289,9 @@ export const allBounds: readonly Bounds[] = [
     writesMax: 3,
     refusals: true,
     forgets: true,
+    // A walk is no search: whoever may only go on with one node comes to an end there.
+    allOrders: true,
+    dropsOld: false,
     walks: true,
   },
 ];
