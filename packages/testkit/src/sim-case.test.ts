@@ -95,6 +95,11 @@ describe('a case that is wrong is refused with the place of the mistake', () => 
       'schedule.frozen[0].store: "s77" is none of s1',
     ],
     [
+      'a rare branch that is always taken',
+      change('schedule', { rare: { 'apply-later': 1 } }),
+      'schedule.rare.apply-later: a rare branch has a chance of 0.5 at most, not 1',
+    ],
+    [
       'a rare point that is none',
       change('schedule', { rare: { x: 1 } }),
       'schedule.rare: there is no field "x"',

@@ -26,6 +26,7 @@ export interface Found {
 
 const SECONDS_MAX = 3_600;
 const STORES_MAX = 9;
+const CHANCE_MAX = 0.5;
 
 type ShapeRow = { readonly [F in keyof Shape]: (value: unknown, place: string) => Shape[F] };
 
@@ -124,7 +125,13 @@ function readFrozen(value: unknown, place: string, stores: readonly string[]): r
 
 function readPoints(value: unknown, place: string): OpenPoints {
   const fields = Object.entries(fieldsOf(value, place, Object.keys(rarePoints)));
-  return Object.fromEntries(fields.map(([name, each]) => [name, partOf(each, `${place}.${name}`)]));
+  return Object.fromEntries(fields.map(([name, each]) => [name, chanceOf(each, `${place}.${name}`)]));
+}
+
+/** What is put off each time that it is looked at never comes. */
+function chanceOf(value: unknown, place: string): number {
+  if (partOf(value, place) <= CHANCE_MAX) return value as number;
+  throw new InputError(place, `a rare branch has a chance of ${CHANCE_MAX} at most, not ${value}`);
 }
 
 /** As people like to read it: one action a line. */
