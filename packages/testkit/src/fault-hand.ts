@@ -19,14 +19,17 @@ export class FaultHand {
   readonly struck: Map<string, number> = new Map();
   /** Strikes of which the first action is over. */
   readonly #begun = new Set<string>();
+  #isResting = false;
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster;
   }
 
-  /** Nothing strikes any more that still waits for its moment. */
+  /** Nothing strikes any more that still waits for its moment, and nothing ends by itself: whoever calls this heals. */
   rest(): void {
+    this.#isResting = true;
     this.#armed = [];
+    this.#undo.clear();
   }
 
   /** A store applied this step of a move, right now and in the middle of its turn. */
@@ -36,7 +39,7 @@ export class FaultHand {
     this.#armed = this.#armed.filter((each) => each !== action);
     const { time } = this.#cluster.world;
     time.set(action.delayMs, () => {
-      if (!store.isRunning || store.isPaused) return;
+      if (this.#isResting || !store.isRunning || store.isPaused) return;
       this.strikes++;
       this.#count(action.kind);
       this.#harm(store, action.name, action.harm);
