@@ -135,10 +135,13 @@ export class Finale {
       const own = [controller, ...groups].filter((group) =>
         group.replicas.some((place) => place.storeId === id && this.#cluster.isSound(place, group)),
       );
-      const replicas = [...node.host.replicas()].filter(({ name }) => !losses.hasLost(name));
-      if (replicas.length !== own.length) return false;
+      const replicas = [...node.host.replicas()];
+      const sound = replicas.filter(({ name }) => !losses.hasLost(name));
+      if (sound.length !== own.length) return false;
       for (const { gid } of own) if (node.host.replica(gid) === undefined) return false;
-      for (const { name, applied: at, raft } of replicas) {
+      for (const { name, applied: at, raft, broken } of replicas) {
+        // Whoever lost something may stop, and as long as it has not it keeps up.
+        if (broken !== undefined && losses.hasLost(name)) continue;
         if (raft.leaderId === 0 || (applied.get(name) ?? at.index) !== at.index) return false;
         applied.set(name, at.index);
       }
