@@ -40,6 +40,21 @@ describe('a clock that changes its pace', () => {
     expect(rangAt).toBeGreaterThanOrEqual(100 - 1e-6);
     expect(rangAt).toBeLessThan(120);
   });
+
+  test('never rings one early that was slow for a while and is not any more', () => {
+    const time = new VirtualTime();
+    const clock = new NodeClock(time);
+    const timers = new NodeTimers(clock, new ProcessGate());
+    let rangAt = 0;
+    timers.set(100, () => {
+      rangAt = clock.monoMs();
+    });
+    clock.drift(0.6);
+    time.advance(50);
+    clock.drift(1);
+    time.advance(500);
+    expect(rangAt).toBeGreaterThanOrEqual(100 - 1e-6);
+  });
 });
 
 describe('links', () => {

@@ -10,6 +10,8 @@ export class NodeClock implements Clock {
   readonly time: VirtualTime;
   readonly #ownRate: number;
   #rate: number;
+  /** How often its pace has changed. */
+  changes = 0;
   #origin: number;
   #wallOffset: number;
 
@@ -37,6 +39,8 @@ export class NodeClock implements Clock {
   /** From now on it goes faster or slower than it usually does; it does not jump. */
   drift(factor: number): void {
     const rate = this.#ownRate * factor;
+    if (rate === this.#rate) return;
+    this.changes++;
     this.#origin += this.time.monoMs() * (this.#rate - rate);
     this.#rate = rate;
   }
@@ -66,10 +70,10 @@ export class NodeTimers implements Timers {
   }
 
   set(delayMs: number, callback: () => void): TimerId {
-    const { rate, time } = this.#clock;
+    const { changes, time } = this.#clock;
     const dueMs = this.#clock.monoMs() + delayMs;
     const id = time.set(this.#trueMs(delayMs), () => {
-      if (rate === this.#clock.rate) this.#gate.enter(callback);
+      if (changes === this.#clock.changes) this.#gate.enter(callback);
       else this.#due(id, dueMs, callback);
     });
     return id;
