@@ -58,7 +58,10 @@ export function utf8Encode(text: string): Uint8Array {
   return isAscii ? bytes : bytes.slice(0, end);
 }
 
-/** Writes the text at `at`, for which `3 * text.length` bytes must be free; returns the end. */
+/**
+ * Writes the text at `at`; returns the end. `3 * text.length` bytes must be free, or `text.length` where all of it is
+ * known to be ASCII.
+ */
 export function utf8EncodeInto(text: string, bytes: Uint8Array, at: number): number {
   let end = at;
   for (let unit = 0; unit < text.length; unit++) {

@@ -1,5 +1,5 @@
 import { EMPTY_BYTES, type RaftId, type StoreId } from '@flotilla/base';
-import { Lane, type LogSink, neverRare, type PeerLinks, type RareBranches } from '@flotilla/ports';
+import { Lane, type LogSink, type PeerLinks } from '@flotilla/ports';
 import { FrameKind } from '@flotilla/wire';
 import type { Replica } from './replica.ts';
 import type { HostTuning } from './tuning.ts';
@@ -13,7 +13,6 @@ export class HandAway {
   readonly #links: PeerLinks;
   readonly #log: LogSink;
   readonly #transfer: (replica: Replica, to: RaftId) => void;
-  readonly #rare: RareBranches;
   /** Stores that said, over the connection of now, that they drain. */
   readonly #draining = new Set<StoreId>();
   #isSlow = false;
@@ -23,26 +22,16 @@ export class HandAway {
     readonly links: PeerLinks;
     readonly log: LogSink;
     readonly transfer: (replica: Replica, to: RaftId) => void;
-    readonly rare?: RareBranches | undefined;
   }) {
     this.#tuning = options.tuning;
     this.#links = options.links;
     this.#log = options.log;
     this.#transfer = options.transfer;
-    this.#rare = options.rare ?? neverRare;
   }
 
   /** Called as the frame comes, not in the turn: the mark must not outlive the connection that it speaks of. */
   noteDraining(storeId: StoreId): void {
     this.#draining.add(storeId);
-  }
-
-  /** Hardly ever there is a reason to give a leadership to a store that has only just come. */
-  met(storeId: StoreId, replicas: Iterable<Replica>): void {
-    for (const replica of replicas) {
-      const raftId = replica.isLeader ? replica.raftIdOn(storeId) : undefined;
-      if (raftId !== undefined && this.#rare.take('newcomer-leads')) this.#transfer(replica, raftId);
-    }
   }
 
   /** Whoever comes back is a new life of that store. */

@@ -136,7 +136,6 @@ export class HostParts {
       links: ports.links,
       log: ports.log,
       transfer: hooks.transfer,
-      rare,
     });
     this.receiver = new SnapshotReceiver({
       ...snapshots,
@@ -160,7 +159,7 @@ export class HostParts {
   }
 
   /** A turn left something to the next one. */
-  get hasMore(): boolean {
+  wantsAnotherTurn(): boolean {
     return this.reads.hasMore || this.mail.hasMore || this.rare.take('turn-once-more');
   }
 

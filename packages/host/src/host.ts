@@ -68,7 +68,6 @@ export class Host {
     const handler: PeerHandler = {
       onUp: (peer) => {
         this.#peers.set(peer.storeId, peer);
-        if (!this.#stopped) this.#parts.handAway.met(peer.storeId, this.#parts.shelf.all());
         this.#options.onPeer?.(peer.storeId, true);
       },
       onDown: (storeId) => this.#peerDown(storeId),
@@ -299,7 +298,7 @@ export class Host {
     if (!this.#stopped) this.#parts.outbox.flush();
     if (!this.#stopped) this.#options.onTurnEnd?.();
     this.#inTurn = false;
-    if (this.#againDue || this.#hasWork || this.#parts.hasMore) this.#wake();
+    if (this.#againDue || this.#hasWork || this.#parts.wantsAnotherTurn()) this.#wake();
   }
 
   /** A core has something ready, or a slice could be applied that no core hands out again. */

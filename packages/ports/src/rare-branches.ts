@@ -24,7 +24,6 @@ export const rarePoints = {
   'tick-missed': 'a core misses a tick',
   'tick-twice': 'a core gets two ticks for one',
   // Host: leaders
-  'newcomer-leads': 'a store that has just connected is handed the leadership of a group',
   'failover-without-rank': 'a voter does not wait for those before it',
   'failover-later': 'a voter lets a promise pass before it asks for votes',
   'refusal-unheard': 'what a voter said of its promise is not used',
