@@ -45,7 +45,7 @@ export function shrinkAndKeep(run: SimulationOptions, { budgetMs, out }: SimOpti
   const { schedule, seed, seconds, movesMs, clients, workersPerClient } = options;
   const folder = out ?? (existsSync(REGRESSIONS) ? REGRESSIONS : '.');
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${checker.replaceAll(' ', '-')}-${seed}.json`);
+  const file = freeName(join(folder, `${checker.replaceAll(' ', '-')}-${seed}`));
   const text = caseText({
     found: { story: `found by ${simCommand} with seed ${seed}`, checker, message, commit: commit() },
     options: {
@@ -63,6 +63,14 @@ export function shrinkAndKeep(run: SimulationOptions, { budgetMs, out }: SimOpti
     `after ${runs} runs ${end}: ${schedule.founding.length + schedule.faults.length} fault actions are left`,
   );
   console.log(`kept in ${file}\n\n${report(options, whole, `${simCommand} --replay ${file}`)}\n`);
+}
+
+/** A case that is kept already stays as it is. */
+function freeName(stem: string): string {
+  for (let number = 1; ; number++) {
+    const file = `${stem}${number === 1 ? '' : `-${number}`}.json`;
+    if (!existsSync(file)) return file;
+  }
 }
 
 function commit(): string {

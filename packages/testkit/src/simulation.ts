@@ -11,6 +11,7 @@ import { Finale } from './finale.ts';
 import { HealedCore } from './healed-core.ts';
 import { drawSchedule, FOUNDING_STORM_MS, type Schedule } from './schedule.ts';
 import { FOUNDING_MS, SimCluster } from './sim-cluster.ts';
+import { checkSimulationOptions } from './simulation-input.ts';
 import { Echo } from './workload/echo.ts';
 import { type KeySpace, keySpace } from './workload/keys.ts';
 import { type Decision, Operator } from './workload/operator.ts';
@@ -152,6 +153,7 @@ class Simulation {
 
   constructor(options: SimulationOptions) {
     this.#options = options;
+    checkSimulationOptions(options);
     this.#schedule = options.schedule ?? drawSchedule(options);
     const { shape } = this.#schedule;
     this.#cluster = new SimCluster(options.seed, {

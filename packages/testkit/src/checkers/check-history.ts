@@ -23,6 +23,9 @@ export function checkHistory({ operations, scans }: RecordedHistory): void {
   }
 }
 
+/** Looking for each value in all of them costs their product; beyond this the search does without. */
+const UNIQUE_LOOK_MAX = 1e9;
+
 /** The one kind of all writes, if no condition can have kept one from happening. */
 function onlyKind(list: readonly Operation[]): Operation['call']['kind'] | undefined {
   const kinds = new Set<Operation['call']['kind']>();
@@ -74,5 +77,6 @@ function hasUniqueValues(list: readonly Operation[]): boolean {
   if (has('increment') && values.length > 0) return false;
   if (has('append') && !values.every(isEnd)) return false;
   const joined = values.join('\0');
+  if (values.length * joined.length > UNIQUE_LOOK_MAX) return false;
   return values.every((value) => value !== '' && joined.indexOf(value) === joined.lastIndexOf(value));
 }

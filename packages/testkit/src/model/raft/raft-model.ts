@@ -1,3 +1,4 @@
+import { assert } from '@flotilla/base';
 import { PairTable } from '../pair-table.ts';
 import type { Event, Fault } from '../search.ts';
 import { type Bounds, foundedConf } from './bounds.ts';
@@ -60,6 +61,7 @@ export class RaftModel {
   readonly #event: Event = { kind: 0, left: 0, right: 0, fault: undefined };
 
   constructor(bounds: Bounds) {
+    assert(!bounds.dropsOld || !bounds.preVote, 'with pre-votes the core answers messages of older terms');
     this.bounds = bounds;
     this.machine = new NodeMachine(bounds);
     this.checks = new Checks(this.machine, this.histories);
