@@ -158,6 +158,24 @@ describe('a copy', () => {
     expect(asked.length).toBe(1);
   });
 
+  test('that its rate holds up for a second looks whether a leader before this one froze the source', () => {
+    bucket.setRate(100, now);
+    copier.copy('page', source, start);
+    answer(page());
+    apply();
+    const complete = { ...start, isComplete: true };
+    now += 999;
+    copier.copy('changes', source, complete);
+    expect(asked).toEqual([]);
+    now += 1;
+    copier.copy('changes', source, complete);
+    answer({ ...changes(10, 20, 0), frozen } as MoveReply);
+    expect(facts.frozen).toEqual(frozen);
+    expect(proposed).toEqual([]);
+    copier.copy('changes', source, complete);
+    expect(asked).toMatchObject([{ question: { kind: AskKind.changes, from: 10 } }]);
+  });
+
   test.each<[string, MoveReply | undefined, number]>([
     ['does not answer', undefined, 1_000],
     ['holds no replica', { verdict: Verdict.noReplica }, 1_000],

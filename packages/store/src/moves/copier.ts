@@ -23,7 +23,7 @@ import type { TokenBucket } from './token-bucket.ts';
 const BEHIND_MS = 20;
 /** … and one that did not, or holds no replica. */
 const SILENT_MS = 1_000;
-/** A move that is held back looks so often whether its source is frozen. */
+/** A move that is held back, or waits for its pace, looks so often whether its source is frozen. */
 const LOOK_MS = 1_000;
 
 export interface CopierParts {
@@ -61,6 +61,8 @@ export class Copier {
   #isStopped = false;
   #askAfterMs = 0;
   #lookAfterMs = 0;
+  /** When the source answered last. */
+  #answeredAtMs = Number.NEGATIVE_INFINITY;
   #trimmable = 0;
 
   constructor(order: MoveOrder, parts: CopierParts) {
@@ -121,6 +123,8 @@ export class Copier {
     if (!facts.isPastFreeze && !bucket.allows(world.now())) {
       // It waits for its turn, not for its source.
       facts.progressed(world.now());
+      // A leader before this one may have frozen the source, which nobody serves then: no pace may hold that up.
+      if (world.now() - this.#answeredAtMs >= LOOK_MS) this.look(source, applied);
       return;
     }
     const { moveId, shard } = this.#order;
@@ -180,6 +184,7 @@ export class Copier {
 
   #answered(source: GroupRecord, storeId: StoreId, place: Place, reply: MoveReply | undefined): void {
     const { bucket, facts, world } = this.#parts;
+    this.#answeredAtMs = world.now();
     switch (reply?.verdict) {
       case Verdict.page:
         bucket.take(reply.page.length);
